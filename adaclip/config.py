@@ -1,0 +1,85 @@
+"""Every default of the project, in frozen keyword-only dataclasses. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from adaclip.errors import CheckpointError
+
+PromptedEncoders = Literal["both", "image", "text", "none"]
+PromptKind = Literal["hybrid", "static", "dynamic", "none"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class _FromMapping:
+    """Build a dataclass from stored JSON, naming every key that is not known."""
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Raise CheckpointError when `values` holds a field this version does not know."""
+        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        foreign = sorted(set(values) - known)
+        if foreign:
+            raise CheckpointError(
+                f"unknown {cls.__name__} field(s) {', '.join(foreign)}: the file comes from another "
+                "version of this project; update the project or use a checkpoint made for it"
+            )
+        frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**frozen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreprocessingConfig(_FromMapping):
+    """How an image becomes the model's input; it travels with the weights."""
+
+    image_size: int = 518
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_FromMapping):
+    """AdaCLIP's architecture. The defaults are those of the published checkpoints."""
+
+    backbone: str = "ViT-L-14-336"
+    # An open_clip model config for backbones open_clip has no name for.
+    backbone_config: Mapping[str, Any] | None = None
+    image_size: int = 518
+    stage_layers: tuple[int, ...] = (6, 12, 18, 24)
+    prompted_encoders: PromptedEncoders = "both"
+    prompt_kind: PromptKind = "hybrid"
+    prompt_length: int = 5
+    prompt_depth: int = 4
+    # Semantic fusion: K clusters of the 5K most abnormal patches, and their share of the
+    # image vector. A weight of 0 switches the fusion off.
+    clusters: int = 20
+    fusion_weight: float = 0.2
+    logit_scale: float = 100.0
+    # Pixels of the model's input, not of the user's image.
+    smoothing_sigma: float = 4.0
+    # Kept for checkpoint compatibility: the authors' code rounds prompts to fp16.
+    round_prompts_to_half: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectConfig:
+    """What a detection run uses unless told otherwise; the command line's flags come from here."""
+
+    checkpoint: str = "lite"
+    class_name: str = "object"
+    device: str = "auto"
+    precision: Precision = "auto"
+    # None: the engine chooses (1 on a CPU, where a larger batch is not faster).
+    batch_size: int | None = None
+
+
+# Larger images are refused before they are decoded.
+MAX_IMAGE_PIXELS = 50_000_000
+MAX_CLASS_NAME_LENGTH = 80
