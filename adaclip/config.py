@@ -36,9 +36,12 @@ class _FromMapping:
 
 @dataclass(frozen=True, kw_only=True)
 class PreprocessingConfig(_FromMapping):
-    """How an image becomes the model's input; it travels with the weights."""
+    """How an image becomes the model's input; it travels with the weights.
 
-    image_size: int = 518
+    The size comes from `ModelConfig.image_size`. `version` changes when the same pixels would
+    become another input.
+    """
+
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
     version: int = 1

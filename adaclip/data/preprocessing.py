@@ -1,0 +1,27 @@
+"""From an image to the model's input."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from adaclip.config import PreprocessingConfig
+
+
+def preprocess(image: np.ndarray, size: int, config: PreprocessingConfig) -> np.ndarray:
+    """Resize to a square, scale to [0, 1], normalise.
+
+    The aspect is not kept, as in the published method. Pillow's bicubic averages over the source
+    area when shrinking, which is what torchvision does for Pillow images.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        size: S, the model's input size in pixels.
+
+    Returns:
+        (3, S, S) float32.
+    """
+    resized = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    scaled = np.asarray(resized, dtype=np.float32) / 255.0
+    normalised = (scaled - np.float32(config.mean)) / np.float32(config.std)
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1))

@@ -1,0 +1,199 @@
+"""AdaCLIP: CLIP with learned prompts in both encoders, read out as a map and a score.
+
+The whole method is `AdaCLIP.forward`. It keeps no state between calls: what depends on an image
+is passed along, so any batch gives each image the result it has alone.
+
+Source: AdaCLIP (ECCV 2024, arXiv 2407.15795). Axes: B images, S sentences, L patches,
+D embedding, M prompt length, H W pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adaclip.config import ModelConfig
+from adaclip.errors import CheckpointError
+from adaclip.model import scoring, text_prompts
+from adaclip.model.backbone import run_block
+from adaclip.model.learned_prompts import HybridPrompts
+from adaclip.model.semantic_fusion import semantic_fusion
+
+KMEANS_SEED = 111
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOutput:
+    """Everything a detection, a loss or a parity test needs; logits, not probabilities."""
+
+    text_features: Tensor  # (B, D, 2) unit vectors, normal first
+    class_token: Tensor  # (B, D) projected, unit
+    patch_tokens: Tensor  # (stages, B, L, D) projected, unit
+    stage_logits: Tensor  # (stages, B, L, 2)
+    image_logits: Tensor  # (B, 2)
+
+    @property
+    def patch_margins(self) -> Tensor:
+        """(B, L): abnormal minus normal logit, mean over stages."""
+        logits = self.stage_logits.mean(dim=0)
+        return logits[..., 1] - logits[..., 0]
+
+    @property
+    def image_margin(self) -> Tensor:
+        """(B,): abnormal minus normal logit; its sigmoid is the anomaly score."""
+        return self.image_logits[:, 1] - self.image_logits[:, 0]
+
+
+class AdaCLIP(nn.Module):
+    """The learned parts around a frozen CLIP, which several AdaCLIPs may share."""
+
+    def __init__(self, clip: nn.Module, config: ModelConfig) -> None:
+        super().__init__()
+        # Not a submodule: the backbone is frozen, shared and saved elsewhere.
+        object.__setattr__(self, "clip", clip)
+        self.config = config
+        visual: Any = clip.visual
+        embed_dim, visual_width = visual.output_dim, visual.transformer.width
+        text_width = clip.transformer.width  # type: ignore[union-attr]
+        _check(config, blocks=len(visual.transformer.resblocks))
+        self.visual_prompts = self._prompts("image", embed_dim, visual_width)
+        self.text_prompts = self._prompts("text", embed_dim, text_width)
+        self.patch_projections = nn.ModuleList(
+            nn.Linear(visual_width, embed_dim) for _ in config.stage_layers
+        )
+        self.class_projection = nn.Linear(embed_dim, embed_dim)
+
+    clip: Any
+
+    def _prompts(self, encoder: str, embed_dim: int, width: int) -> HybridPrompts | None:
+        config = self.config
+        if config.prompt_kind == "none" or config.prompted_encoders not in ("both", encoder):
+            return None
+        return HybridPrompts(
+            config.prompt_kind,
+            depth=config.prompt_depth,
+            length=config.prompt_length,
+            embed_dim=embed_dim,
+            width=width,
+            round_to_half=config.round_prompts_to_half,
+        )
+
+    def forward(self, images: Tensor, token_ids: Tensor, first_pass: Tensor | None = None) -> ModelOutput:
+        """Run the whole method.
+
+        Args:
+            images: (B, 3, S, S), pre-processed, S the config's image size.
+            token_ids: (S, T), one class name's sentences as `text_prompts.tokenize` gives them.
+            first_pass: (B, D), the unprompted class token if already known (models that share a
+                backbone share it).
+        """
+        if first_pass is None:
+            first_pass = self.unprompted_class_token(images)
+        class_token, stage_tokens = self.encode_image(images, first_pass)
+        text_features = self.encode_text(token_ids, first_pass)
+        class_token = F.normalize(self.class_projection(class_token), dim=-1)
+        patch_tokens = torch.stack(
+            [
+                F.normalize(projection(tokens), dim=-1)
+                for projection, tokens in zip(self.patch_projections, stage_tokens, strict=True)
+            ]
+        )
+        return self.read_out(class_token, patch_tokens, text_features)
+
+    def read_out(self, class_token: Tensor, patch_tokens: Tensor, text_features: Tensor) -> ModelOutput:
+        """Compare image and text; shapes as in `ModelOutput`, text (1, D, 2) serves all images."""
+        config = self.config
+        text_features = text_features.expand(class_token.shape[0], -1, -1)
+        stage_logits = scoring.patch_logits(patch_tokens, text_features, config.logit_scale)
+        image_vector = class_token
+        if config.fusion_weight:
+            mean_logits = stage_logits.mean(dim=0).detach()
+            margins = mean_logits[..., 1] - mean_logits[..., 0]
+            fused = semantic_fusion(patch_tokens, margins, config.clusters, KMEANS_SEED)
+            mixed = config.fusion_weight * fused + (1 - config.fusion_weight) * class_token
+            image_vector = F.normalize(mixed, dim=-1)
+        image_logits = scoring.patch_logits(image_vector.unsqueeze(1), text_features, config.logit_scale)
+        return ModelOutput(
+            text_features=text_features,
+            class_token=class_token,
+            patch_tokens=patch_tokens,
+            stage_logits=stage_logits,
+            image_logits=image_logits.squeeze(1),
+        )
+
+    @property
+    def needs_first_pass(self) -> bool:
+        """True when a prompt depends on the image."""
+        return any(p is not None and p.dynamic is not None for p in (self.visual_prompts, self.text_prompts))
+
+    @torch.no_grad()
+    def unprompted_class_token(self, images: Tensor) -> Tensor:
+        """The frozen encoder's class token (B, D), from which dynamic prompts are made."""
+        if not self.needs_first_pass:
+            return images.new_zeros(images.shape[0], self.clip.visual.output_dim)
+        x = self._embed_image(images)
+        for block in self.clip.visual.transformer.resblocks:
+            x = run_block(block, x)
+        return self._read_class_token(x)
+
+    def encode_image(self, images: Tensor, first_pass: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Prompted encoder: (B, 3, S, S) -> class token (B, D) and patch tokens (B, L, Dv) per stage."""
+        prompts = self.visual_prompts(first_pass) if self.visual_prompts is not None else []
+        x = self._embed_image(images)
+        length = x.shape[1]
+        stage_tokens = {}
+        for number, block in enumerate(self.clip.visual.transformer.resblocks, start=1):
+            if number <= len(prompts):
+                # Appended before the first block, replaced before the next ones.
+                prompt = prompts[number - 1].expand(x.shape[0], -1, -1)
+                x = torch.cat([x[:, :length], prompt], dim=1)
+            x = run_block(block, x)
+            if number in self.config.stage_layers:
+                stage_tokens[number] = x[:, 1:length]
+        return self._read_class_token(x), [stage_tokens[n] for n in self.config.stage_layers]
+
+    def encode_text(self, token_ids: Tensor, first_pass: Tensor) -> Tensor:
+        """Prompted encoder: ids (S, T) -> unit vectors (B, D, 2), or (1, D, 2) if the same for all."""
+        clip = self.clip
+        prompts = self.text_prompts(first_pass) if self.text_prompts is not None else []
+        length = token_ids.shape[1]
+        x = clip.token_embedding(token_ids) + clip.positional_embedding[:length]  # (S, T, Dt)
+        for number, block in enumerate(clip.transformer.resblocks, start=1):
+            # The first block is never prompted: kept for checkpoint compatibility.
+            if 1 < number <= len(prompts):
+                x = self._overwrite(x, prompts[number - 1], sentences=len(token_ids))
+            x = run_block(block, x, causal=True)
+        x = x.view(-1, *token_ids.shape, x.shape[-1])  # (B or 1, S, T, Dt)
+        end = text_prompts.end_of_text(token_ids)
+        x = clip.ln_final(x[:, torch.arange(len(token_ids), device=x.device), end])
+        return text_prompts.ensemble(x @ clip.text_projection)
+
+    @staticmethod
+    def _overwrite(x: Tensor, prompt: Tensor, sentences: int) -> Tensor:
+        """Put (B, M, Dt) in place of the M positions after the start token of every sentence."""
+        # Positions behind the cut are behind every end-of-text token, so nothing reads them.
+        prompt = prompt[:, : x.shape[1] - 1]
+        batch, length, width = prompt.shape
+        x = x.view(-1, sentences, *x.shape[1:]).expand(batch, -1, -1, -1)
+        prompt = prompt.unsqueeze(1).expand(-1, sentences, -1, -1)
+        x = torch.cat([x[:, :, :1], prompt, x[:, :, 1 + length :]], dim=2)
+        return x.reshape(batch * sentences, -1, width)
+
+    def _embed_image(self, images: Tensor) -> Tensor:
+        return self.clip.visual._embeds(images)
+
+    def _read_class_token(self, x: Tensor) -> Tensor:
+        return self.clip.visual.ln_post(x[:, 0]) @ self.clip.visual.proj
+
+
+def _check(config: ModelConfig, blocks: int) -> None:
+    if not config.stage_layers or max(config.stage_layers) > blocks or min(config.stage_layers) < 1:
+        raise CheckpointError(
+            f"stage layers {config.stage_layers} do not fit a backbone of {blocks} blocks"
+        )
+    if not 0.0 <= config.fusion_weight <= 1.0:
+        raise CheckpointError(f"fusion weight {config.fusion_weight} is not within 0 and 1")

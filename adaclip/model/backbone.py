@@ -1,0 +1,210 @@
+"""CLIP from open_clip: import it, build it, load local weights, fit it to an image size.
+
+Nothing here downloads anything. The blocks, the tokenizer and the weight formats are open_clip's.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from adaclip.errors import CheckpointError
+
+
+@functools.cache
+def open_clip() -> ModuleType:
+    """The open_clip package, importable beside a CPU-only torch too.
+
+    PyPI's torchvision is built for CUDA. Beside a CPU-only torch its import stops because two
+    operators, which nothing here calls, were never declared; declaring them is the cure.
+    """
+    import importlib
+
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError as error:
+        if "does not exist" not in str(error):
+            raise
+        _declare_torchvision_operators()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside open_clip's own imports
+        return importlib.import_module("open_clip")
+
+
+_operators: list[torch.library.Library] = []  # a declaration lives as long as its Library
+
+
+def _declare_torchvision_operators() -> None:
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _operators.append(library)
+
+
+def backbone_config(name: str) -> dict[str, Any]:
+    """open_clip's model config for `name`; raises CheckpointError for a name it does not know."""
+    config = open_clip().get_model_config(name)
+    if config is None:
+        raise CheckpointError(
+            f"open_clip knows no model named {name!r}; use for example ViT-B-16 or ViT-L-14-336"
+        )
+    return config
+
+
+def build_clip(config: Mapping[str, Any], *, empty: bool = False) -> nn.Module:
+    """An open_clip CLIP in eval mode, without gradients; weights random, or none if `empty`.
+
+    An empty one, to be filled by `load_state_dict(assign=True)`, costs neither time nor memory.
+
+    GELU is plain even where OpenAI's weights were trained with QuickGELU: kept for checkpoint
+    compatibility, the published AdaCLIP weights were trained that way.
+
+    Raises:
+        CheckpointError: the model has no plain ViT with a class token.
+    """
+    fields = {k: copy.deepcopy(config[k]) for k in ("embed_dim", "vision_cfg", "text_cfg")}
+    vision = fields["vision_cfg"]
+    unsuitable = vision.get("timm_model_name") or not isinstance(vision.get("layers", 12), int)
+    if unsuitable or fields["text_cfg"].get("hf_model_name"):
+        raise CheckpointError("this backbone is not a ViT of open_clip's own; use for example ViT-B-16")
+    with torch.device("meta" if empty else "cpu"):
+        clip = open_clip().CLIP(**fields).eval().requires_grad_(False)
+    if clip.visual.attn_pool is not None or clip.visual.pool_type != "tok":
+        raise CheckpointError("this backbone has no class token; use for example ViT-B-16")
+    return clip
+
+
+def read_clip_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file of CLIP weights: open_clip's formats or OpenAI's archive, in fp32.
+
+    Raises:
+        CheckpointError: the file cannot be read as one of them.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch.load's remarks on TorchScript archives
+            state = _load_any(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file of backbone weights") from error
+    except Exception as error:
+        raise CheckpointError(f"{path}: not a readable file of CLIP weights ({error})") from error
+    if not isinstance(state, Mapping) or "visual.conv1.weight" not in state:
+        raise CheckpointError(
+            f"{path}: no 'visual.conv1.weight' inside, so these are not open_clip weights of a ViT"
+        )
+    extra = {"input_resolution", "context_length", "vocab_size"}
+    return {k: v.float() for k, v in state.items() if k not in extra and isinstance(v, Tensor)}
+
+
+def _load_any(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:
+        # OpenAI's own files are TorchScript archives, which weights_only refuses.
+        return torch.jit.load(str(path), map_location="cpu").state_dict()
+    while isinstance(state, Mapping) and "state_dict" in state:
+        state = state["state_dict"]
+    return {k.removeprefix("module."): v for k, v in state.items()}
+
+
+def config_of_weights(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The open_clip config that fits a CLIP ViT state dict, read off its shapes.
+
+    Heads are 64 wide, as in every CLIP ViT up to L.
+    """
+    width, _, patch, _ = state["visual.conv1.weight"].shape
+    positions = state["visual.positional_embedding"].shape[0] - 1
+    context, text_width = state["positional_embedding"].shape
+    return {
+        "embed_dim": state["visual.proj"].shape[1],
+        "vision_cfg": {
+            "image_size": round(positions**0.5) * patch,
+            "layers": _count_blocks(state, "visual.transformer.resblocks."),
+            "width": width,
+            "patch_size": patch,
+        },
+        "text_cfg": {
+            "context_length": context,
+            "vocab_size": state["token_embedding.weight"].shape[0],
+            "width": text_width,
+            "heads": text_width // 64,
+            "layers": _count_blocks(state, "transformer.resblocks."),
+        },
+    }
+
+
+def _count_blocks(state: Mapping[str, Tensor], prefix: str) -> int:
+    return 1 + max(int(k[len(prefix) :].split(".")[0]) for k in state if k.startswith(prefix))
+
+
+def fit_to_image_size(clip: nn.Module, image_size: int) -> None:
+    """Resize the position embedding to `image_size` pixels, in place.
+
+    Bicubic *without* antialiasing, where open_clip's default is with: kept for checkpoint
+    compatibility.
+
+    Raises:
+        CheckpointError: `image_size` is not a multiple of the patch size.
+    """
+    visual: Any = clip.visual
+    patch = visual.patch_size[0]
+    if image_size % patch:
+        raise CheckpointError(
+            f"image size {image_size} is not a multiple of the backbone's patch size {patch}"
+        )
+    new, old = image_size // patch, visual.grid_size[0]
+    if new == old:
+        return
+    position = visual.positional_embedding.data
+    grid = position[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False, antialias=False)
+    grid = grid.permute(0, 2, 3, 1).reshape(new * new, -1)
+    visual.positional_embedding = nn.Parameter(
+        torch.cat([position[:1], grid]), requires_grad=position.requires_grad
+    )
+    visual.image_size = (image_size, image_size)
+    visual.grid_size = (new, new)
+
+
+def set_compute_dtype(tower: nn.Module, dtype: torch.dtype) -> None:
+    """Cast the matrices of a tower's blocks in place; everything else stays in fp32.
+
+    The residual stream and the norms stay in fp32, so bf16 costs little accuracy.
+
+    Args:
+        tower: `clip.visual`, or `clip` itself for the text tower.
+    """
+    for block in tower.transformer.resblocks:  # type: ignore[union-attr]
+        block.attn.to(dtype)
+        block.mlp.to(dtype)
+
+
+def run_block(block: nn.Module, x: Tensor, *, causal: bool = False) -> Tensor:
+    """One residual block of open_clip's. x: (B, N, W) fp32, out the same."""
+    dtype = block.attn.in_proj_weight.dtype  # type: ignore[union-attr]
+    x = x + block.ls_1(_attention(block.attn, block.ln_1(x).to(dtype), causal))  # type: ignore[operator]
+    return x + block.ls_2(block.mlp(block.ln_2(x).to(dtype)))  # type: ignore[operator]
+
+
+def _attention(attn: Any, x: Tensor, causal: bool) -> Tensor:
+    """open_clip's attention weights through torch's fused attention: nothing of N x N is kept."""
+    batch, length, width = x.shape
+    qkv = F.linear(x, attn.in_proj_weight, attn.in_proj_bias)
+    q, k, v = qkv.view(batch, length, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)
+    mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    return attn.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
