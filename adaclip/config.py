@@ -27,8 +27,8 @@ class _FromMapping:
         foreign = sorted(set(values) - known)
         if foreign:
             raise CheckpointError(
-                f"unknown {cls.__name__} field(s) {', '.join(foreign)}: the file comes from another "
-                "version of this project; update the project or use a checkpoint made for it"
+                f"unknown {cls.__name__} field(s) {', '.join(foreign)}: the file comes from "
+                "another version of this project; update it or use a checkpoint made for it"
             )
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**frozen)

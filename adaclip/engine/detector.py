@@ -140,7 +140,10 @@ class Detector:
 
     def _detect_at_once(self, batch: list[np.ndarray], name: str) -> list[Detection]:
         started = time.perf_counter()
-        inputs = {loaded.preprocessing: self._inputs(batch, loaded.preprocessing) for loaded in self._models}
+        inputs = {
+            loaded.preprocessing: self._inputs(batch, loaded.preprocessing)
+            for loaded in self._models
+        }
         token_ids = text_prompts.tokenize(name)
         maps, notes = self._owner.run(self._compute, inputs, token_ids)
         seconds = (time.perf_counter() - started) / len(batch)
@@ -186,7 +189,7 @@ class Detector:
         return maps, [() if ok else note for ok in finite.tolist()]
 
     def _forward(self, inputs: dict[PreprocessingConfig, Tensor], token_ids: Tensor) -> _Maps:
-        """Mean of the models' margins, before any probability: they may saturate, margins do not."""
+        """Average the models' margins, not probabilities: those may saturate."""
         device = self._owner.torch_device
         token_ids = token_ids.to(device)
         first_passes: dict[tuple[int, PreprocessingConfig], Tensor] = {}

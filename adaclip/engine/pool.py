@@ -89,9 +89,7 @@ class DetectorPool:
         try:
             from adaclip.engine.detector import load_detector
 
-            detector = load_detector(
-                checkpoint_id, device=self._device, precision=self._precision
-            )
+            detector = load_detector(checkpoint_id, device=self._device, precision=self._precision)
         except AdaClipError as error:
             with self._guard:
                 self._failures[checkpoint_id] = str(error)

@@ -58,7 +58,7 @@ class AdaCLIP(nn.Module):
         self.config = config
         visual: Any = clip.visual
         embed_dim, visual_width = visual.output_dim, visual.transformer.width
-        text_width = clip.transformer.width  # type: ignore[union-attr]
+        text_width = self.clip.transformer.width
         _check(config, blocks=len(visual.transformer.resblocks))
         self.visual_prompts = self._prompts("image", embed_dim, visual_width)
         self.text_prompts = self._prompts("text", embed_dim, text_width)
@@ -82,7 +82,9 @@ class AdaCLIP(nn.Module):
             round_to_half=config.round_prompts_to_half,
         )
 
-    def forward(self, images: Tensor, token_ids: Tensor, first_pass: Tensor | None = None) -> ModelOutput:
+    def forward(
+        self, images: Tensor, token_ids: Tensor, first_pass: Tensor | None = None
+    ) -> ModelOutput:
         """Run the whole method.
 
         Args:
@@ -104,7 +106,9 @@ class AdaCLIP(nn.Module):
         )
         return self.read_out(class_token, patch_tokens, text_features)
 
-    def read_out(self, class_token: Tensor, patch_tokens: Tensor, text_features: Tensor) -> ModelOutput:
+    def read_out(
+        self, class_token: Tensor, patch_tokens: Tensor, text_features: Tensor
+    ) -> ModelOutput:
         """Compare image and text; shapes as in `ModelOutput`, text (1, D, 2) serves all images."""
         config = self.config
         text_features = text_features.expand(class_token.shape[0], -1, -1)
@@ -116,7 +120,9 @@ class AdaCLIP(nn.Module):
             fused = semantic_fusion(patch_tokens, margins, config.clusters, KMEANS_SEED)
             mixed = config.fusion_weight * fused + (1 - config.fusion_weight) * class_token
             image_vector = F.normalize(mixed, dim=-1)
-        image_logits = scoring.patch_logits(image_vector.unsqueeze(1), text_features, config.logit_scale)
+        image_logits = scoring.patch_logits(
+            image_vector.unsqueeze(1), text_features, config.logit_scale
+        )
         return ModelOutput(
             text_features=text_features,
             class_token=class_token,
@@ -128,7 +134,10 @@ class AdaCLIP(nn.Module):
     @property
     def needs_first_pass(self) -> bool:
         """True when a prompt depends on the image."""
-        return any(p is not None and p.dynamic is not None for p in (self.visual_prompts, self.text_prompts))
+        return any(
+            p is not None and p.dynamic is not None
+            for p in (self.visual_prompts, self.text_prompts)
+        )
 
     @torch.no_grad()
     def unprompted_class_token(self, images: Tensor) -> Tensor:
@@ -141,7 +150,7 @@ class AdaCLIP(nn.Module):
         return self._read_class_token(x)
 
     def encode_image(self, images: Tensor, first_pass: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Prompted encoder: (B, 3, S, S) -> class token (B, D) and patch tokens (B, L, Dv) per stage."""
+        """Prompted: (B, 3, S, S) -> class token (B, D), patch tokens (B, L, Dv) per stage."""
         prompts = self.visual_prompts(first_pass) if self.visual_prompts is not None else []
         x = self._embed_image(images)
         length = x.shape[1]
@@ -157,7 +166,7 @@ class AdaCLIP(nn.Module):
         return self._read_class_token(x), [stage_tokens[n] for n in self.config.stage_layers]
 
     def encode_text(self, token_ids: Tensor, first_pass: Tensor) -> Tensor:
-        """Prompted encoder: ids (S, T) -> unit vectors (B, D, 2), or (1, D, 2) if the same for all."""
+        """Prompted: ids (S, T) -> unit vectors (B, D, 2), or (1, D, 2) if the same for all."""
         clip = self.clip
         prompts = self.text_prompts(first_pass) if self.text_prompts is not None else []
         length = token_ids.shape[1]

@@ -75,7 +75,9 @@ def build_clip(config: Mapping[str, Any], *, empty: bool = False) -> nn.Module:
     vision = fields["vision_cfg"]
     unsuitable = vision.get("timm_model_name") or not isinstance(vision.get("layers", 12), int)
     if unsuitable or fields["text_cfg"].get("hf_model_name"):
-        raise CheckpointError("this backbone is not a ViT of open_clip's own; use for example ViT-B-16")
+        raise CheckpointError(
+            "this backbone is not a ViT of open_clip's own; use for example ViT-B-16"
+        )
     with torch.device("meta" if empty else "cpu"):
         clip = open_clip().CLIP(**fields).eval().requires_grad_(False)
     if clip.visual.attn_pool is not None or clip.visual.pool_type != "tok":
@@ -101,7 +103,7 @@ def read_clip_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path}: no 'visual.conv1.weight' inside, so these are not open_clip weights of a ViT"
         )
-    extra = {"input_resolution", "context_length", "vocab_size"}
+    extra = {"input_resolution", "context_length", "vocab_size", "attn_mask"}
     return {k: v.float() for k, v in state.items() if k not in extra and isinstance(v, Tensor)}
 
 
@@ -172,7 +174,9 @@ def fit_to_image_size(clip: nn.Module, image_size: int) -> None:
         return
     position = visual.positional_embedding.data
     grid = position[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
-    grid = F.interpolate(grid, size=(new, new), mode="bicubic", align_corners=False, antialias=False)
+    grid = F.interpolate(
+        grid, size=(new, new), mode="bicubic", align_corners=False, antialias=False
+    )
     grid = grid.permute(0, 2, 3, 1).reshape(new * new, -1)
     visual.positional_embedding = nn.Parameter(
         torch.cat([position[:1], grid]), requires_grad=position.requires_grad

@@ -60,7 +60,9 @@ def read_published(path: Path) -> dict[str, Tensor]:
         else:
             state[ours] = value.float()
     if foreign:
-        raise CheckpointError(f"{path}: not an AdaCLIP checkpoint; foreign keys: {_listed(foreign)}")
+        raise CheckpointError(
+            f"{path}: not an AdaCLIP checkpoint; foreign keys: {_listed(foreign)}"
+        )
     if not state:
         raise CheckpointError(f"{path}: holds no tensors")
     return state
@@ -95,8 +97,12 @@ def published_config(
     dynamic = [name for name in state if ".dynamic." in name]
     # Files of image-only or text-only models still hold both dynamic generators.
     encoders = {name.split("_")[0] for name in static or dynamic}
-    depths = [name for name in static if name.startswith(static[0].rsplit(".", 1)[0])] if static else []
-    lengths = [state[static[0]].shape[0]] if static else [len(dynamic) // 2 // max(len(encoders), 1)]
+    depths = (
+        [name for name in static if name.startswith(static[0].rsplit(".", 1)[0])] if static else []
+    )
+    lengths = (
+        [state[static[0]].shape[0]] if static else [len(dynamic) // 2 // max(len(encoders), 1)]
+    )
     return ModelConfig(
         backbone=backbone,
         backbone_config=backbone_config,
@@ -107,7 +113,9 @@ def published_config(
             frozenset({"visual"}): "image",
             frozenset({"text"}): "text",
         }.get(frozenset(encoders), "none"),  # type: ignore[arg-type]
-        prompt_kind=("hybrid" if dynamic else "static") if static else ("dynamic" if dynamic else "none"),
+        prompt_kind=("hybrid" if dynamic else "static")
+        if static
+        else ("dynamic" if dynamic else "none"),
         prompt_length=lengths[0],
         prompt_depth=len(depths) or ModelConfig.prompt_depth,
     )
@@ -160,7 +168,9 @@ def save_checkpoint(
         else:
             stored[name] = value.half() if int8 and value.ndim >= 2 else value.float()
     save_file(
-        {k: v.contiguous() for k, v in stored.items()}, path, metadata={"adaclip": json.dumps(metadata)}
+        {k: v.contiguous() for k, v in stored.items()},
+        path,
+        metadata={"adaclip": json.dumps(metadata)},
     )
 
 
@@ -217,7 +227,8 @@ def _require_same(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], o
     if problems:
         shown = "; ".join(problems[:5]) + ("; ..." if len(problems) > 5 else "")
         raise CheckpointError(
-            f"{origin}: does not fit the model: {shown}. Use the backbone this checkpoint was made for"
+            f"{origin}: does not fit the model: {shown}. "
+            "Use the backbone this checkpoint was made for"
         )
 
 

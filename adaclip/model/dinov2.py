@@ -54,7 +54,9 @@ def read_image_tower(path: Path) -> dict[str, Tensor]:
             model = onnx.load_from_string(wheel.read(ONNX_NAME))
     else:
         model = onnx.load(str(path))
-    tensors = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer}
+    tensors = {
+        t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer
+    }
     # The matrices have numbered names; the node that uses one says what it is.
     for node in model.graph.node:
         if node.op_type == "MatMul" and node.input[1] in tensors:

@@ -17,7 +17,9 @@ PATCHES_PER_CLUSTER = 5
 MAX_ITERATIONS = 100
 
 
-def semantic_fusion(patch_tokens: Tensor, patch_margins: Tensor, clusters: int, seed: int) -> Tensor:
+def semantic_fusion(
+    patch_tokens: Tensor, patch_margins: Tensor, clusters: int, seed: int
+) -> Tensor:
     """The fused unit vector of each image.
 
     Args:
@@ -31,10 +33,12 @@ def semantic_fusion(patch_tokens: Tensor, patch_margins: Tensor, clusters: int, 
     Returns:
         (B, D).
     """
-    stages, batch, length, dim = patch_tokens.shape
+    _, _, length, dim = patch_tokens.shape
     clusters = min(clusters, length)
-    chosen = patch_margins.topk(min(PATCHES_PER_CLUSTER * clusters, length), dim=1).indices  # (B, P)
-    index = chosen[None, :, :, None].expand(stages, -1, -1, dim)
+    chosen = patch_margins.topk(
+        min(PATCHES_PER_CLUSTER * clusters, length), dim=1
+    ).indices  # (B, P)
+    index = chosen[None, :, :, None].expand(len(patch_tokens), -1, -1, dim)
     tokens = patch_tokens.gather(2, index)  # (stages, B, P, D)
     points = tokens.permute(1, 2, 0, 3).flatten(2)  # (B, P, stages*D)
     assignment = k_means(points, clusters, seed)  # (B, P)

@@ -46,7 +46,9 @@ def random_published(folder: Path, backbone: str) -> tuple[Path, Path]:
     return folder / "learned.pth", folder / "backbone.pt"
 
 
-def block_with_weights_kept(block: torch.nn.Module, x: torch.Tensor, *, causal: bool = False) -> torch.Tensor:
+def block_with_weights_kept(
+    block: torch.nn.Module, x: torch.Tensor, *, causal: bool = False
+) -> torch.Tensor:
     """open_clip's block with its own attention module returning every head's weights."""
     mask = None
     if causal:
@@ -87,13 +89,15 @@ def peak_gb() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--lite", action="store_true")
     parser.add_argument("--backbone", default="ViT-L-14-336")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     if arguments.lite:
         detector = load_detector("lite", device="cpu", precision=arguments.precision)
         name = "lite"
@@ -104,9 +108,13 @@ def main() -> None:
             detector = load_detector(
                 learned, backbone_weights=backbone, device="cpu", precision=arguments.precision
             )
-        name = f"{arguments.backbone}, random weights (writing them took a peak of {written:.1f} GB)"
+        name = (
+            f"{arguments.backbone}, random weights (writing them took a peak of {written:.1f} GB)"
+        )
     ours = median_seconds(lambda: detector.detect([IMAGE], CLASS_NAME), arguments.repeats)
-    print(f"{name}\nours            {ours:6.2f} s per image ({detector.precision}), peak memory {peak_gb():.1f} GB")
+    print(name)
+    print(f"ours            {ours:6.2f} s per image ({detector.precision})")
+    print(f"peak memory     {peak_gb():6.1f} GB")
     plain = straightforward(detector)
     original, method.run_block = method.run_block, block_with_weights_kept
     try:

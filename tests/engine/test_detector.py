@@ -51,7 +51,9 @@ def test_batch_size_moves_no_score(checkpoint: Path, precision: str) -> None:
     images = pictures(7)
     alone = [detector.detect([image], "screw")[0] for image in images]
     for size in (2, 3, 7):
-        for one, other in zip(alone, detector.detect(images, "screw", batch_size=size), strict=True):
+        for one, other in zip(
+            alone, detector.detect(images, "screw", batch_size=size), strict=True
+        ):
             assert abs(one.anomaly_score - other.anomaly_score) < 1e-3
             assert np.abs(one.anomaly_map - other.anomaly_map).max() < 1e-3
 
