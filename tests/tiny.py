@@ -9,7 +9,7 @@ import torch
 
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.model.adaclip import AdaCLIP
-from adaclip.model.backbone import build_clip
+from adaclip.model.backbone import build_clip, fit_to_image_size
 from adaclip.model.checkpoint import published_state, save_checkpoint
 
 TINY_CLIP = {
@@ -34,6 +34,7 @@ def tiny_model(seed: int = 0, **changes: object) -> AdaCLIP:
     torch.manual_seed(seed)
     config = ModelConfig(**(fields | changes))
     clip = build_clip(TINY_CLIP)
+    fit_to_image_size(clip, config.image_size)
     return AdaCLIP(clip, config).eval()
 
 

@@ -71,7 +71,6 @@ class Recipe:
     weight_decay: float = 1e-2
     average_decay: float = 0.998
     stage_loss_weight: float = 0.25
-    true_name_share: float = 0.5
     seed: int = 111
 
 
@@ -158,22 +157,26 @@ def read_features(
     """The model's output for stored tokens, as `AdaCLIP.forward` gives it for images."""
     tokens = torch.from_numpy(store.tokens[rows]).float().transpose(0, 1)  # (stages, B, L, Dv)
     first_pass = torch.from_numpy(store.class_tokens[rows])
-    projected = torch.stack(
-        [F.normalize(p(t), dim=-1) for p, t in zip(model.patch_projections, tokens, strict=True)]
-    )
-    class_token = F.normalize(model.class_projection(first_pass), dim=-1)
-    return model.read_out(class_token, projected, model.encode_text(ids, first_pass))
+    with torch.autocast("cpu", torch.bfloat16, enabled=torch.is_grad_enabled()):
+        projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
+        class_token = model.class_projection(first_pass)
+        text_features = model.encode_text(ids, first_pass)
+    patch_tokens = F.normalize(torch.stack(projected).float(), dim=-1)
+    class_token = F.normalize(class_token.float(), dim=-1)
+    return model.read_out(class_token, patch_tokens, text_features.float())
 
 
 def loss_of(output: ModelOutput, masks: Tensor, stage_weight: float) -> Tensor:
     """Focal and dice on the mean map and, weighted, on each stage's; focal on the image score."""
-    mean = output.stage_logits.mean(dim=0)
-    total = _map_loss(mean, masks) + focal_loss(output.image_logits, masks.flatten(1).amax(1) > 0)
-    return total + stage_weight * sum(_map_loss(stage, masks) for stage in output.stage_logits)
+    mean = scoring.to_map(output.stage_logits.mean(dim=0), LOSS_SIZE)
+    coarse = F.adaptive_max_pool2d(masks[:, None], 37)[:, 0]
+    total = _map_loss(mean, masks)
+    for stage in output.stage_logits:
+        total = total + stage_weight * _map_loss(scoring.to_map(stage, 37), coarse)
+    return total + focal_loss(output.image_logits, masks.flatten(1).amax(1) > 0)
 
 
-def _map_loss(patch_logits: Tensor, masks: Tensor) -> Tensor:
-    logits = scoring.to_map(patch_logits, LOSS_SIZE)
+def _map_loss(logits: Tensor, masks: Tensor) -> Tensor:
     probability = logits.softmax(dim=1)
     overlap = dice_loss(probability[:, 1], masks) + dice_loss(probability[:, 0], 1 - masks)
     return focal_loss(logits, masks) + overlap
@@ -182,35 +185,22 @@ def _map_loss(patch_logits: Tensor, masks: Tensor) -> Tensor:
 def batches(
     names: Sequence[str], recipe: Recipe, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, str]]:
-    """One epoch of (rows, class name): of one kind with its own name, or mixed with another name.
+    """One epoch of (rows, class name).
 
-    Any name must serve, so half of the batches carry a generic one or random words.
+    Any name must serve, so a batch carries the name of one of its pictures, a generic one, or
+    random letters.
     """
     order = rng.permutation(len(names))
-    kinds: dict[str, list[int]] = {}
-    mixed: list[int] = []
-    for row in order:
-        true_name = rng.random() < recipe.true_name_share
-        (kinds.setdefault(names[row], []) if true_name else mixed).append(int(row))
-    groups = [(rows, name) for name, rows in kinds.items()] + [(mixed, None)]
-    plan = [
-        (np.array(sorted(rows[i : i + recipe.batch_size])), name)
-        for rows, name in groups
-        for i in range(0, len(rows), recipe.batch_size)
-    ]
-    for position in rng.permutation(len(plan)):
-        rows, name = plan[position]
-        yield rows, _other_name(rng) if name is None else name
+    for start in range(0, len(order), recipe.batch_size):
+        rows = np.sort(order[start : start + recipe.batch_size])
+        name = (names[rng.choice(rows)], str(rng.choice(GENERIC_NAMES)), _random_words(rng))
+        yield rows, name[rng.integers(3)]
 
 
-def _other_name(rng: np.random.Generator) -> str:
-    if rng.random() < 0.4:
-        return str(rng.choice(GENERIC_NAMES))
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    words = [
-        "".join(rng.choice(list(letters), rng.integers(2, 9))) for _ in range(rng.integers(1, 3))
-    ]
-    return " ".join(words)
+def _random_words(rng: np.random.Generator) -> str:
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    words = rng.integers(1, 3)
+    return " ".join("".join(rng.choice(letters, rng.integers(2, 9))) for _ in range(words))
 
 
 def train(
@@ -223,15 +213,15 @@ def train(
     parameters = [p for group in groups for p in group["params"]]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
     names = [str(name) for name in store.names]
-    steps = recipe.epochs * sum(1 for _ in batches(names, recipe, np.random.default_rng(0)))
+    steps = recipe.epochs * math.ceil(store.count / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     average = [p.detach().clone() for p in parameters]
     started, step = time.monotonic(), 0
     for epoch in range(recipe.epochs):
         losses = []
         for rows, name in batches(names, recipe, rng):
-            output = read_features(model, store, rows, text_prompts.tokenize(name))
             masks = torch.from_numpy(store.masks[rows]).float() / 255
+            output = read_features(model, store, rows, text_prompts.tokenize(name))
             loss = loss_of(output, masks, recipe.stage_loss_weight)
             optimizer.zero_grad()
             loss.backward()

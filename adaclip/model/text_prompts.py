@@ -63,7 +63,7 @@ def end_of_text(ids: Tensor) -> Tensor:
 
 def ensemble(features: Tensor) -> Tensor:
     """Average sentence features (B, S, D) per state: unit vectors (B, D, 2), normal first."""
-    features = torch.nn.functional.normalize(features, dim=-1)
+    features = torch.nn.functional.normalize(features.float(), dim=-1)
     normal = features[:, :NORMAL_SENTENCES].mean(dim=1)
     abnormal = features[:, NORMAL_SENTENCES:].mean(dim=1)
     return torch.nn.functional.normalize(torch.stack([normal, abnormal], dim=-1), dim=1)
