@@ -7,7 +7,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
 from adaclip.config import Precision
-from adaclip.errors import AdaClipError
 from adaclip.stores.weights import catalogue
 from adaclip.types import CheckpointInfo
 
@@ -90,15 +89,15 @@ class DetectorPool:
             from adaclip.engine.detector import load_detector
 
             detector = load_detector(checkpoint_id, device=self._device, precision=self._precision)
-        except AdaClipError as error:
+            with self._guard:
+                self._detectors[checkpoint_id] = detector
+                while len(self._detectors) > self._max_loaded:
+                    self._detectors.popitem(last=False)
+        except Exception as error:
             with self._guard:
                 self._failures[checkpoint_id] = str(error)
             raise
         finally:
             with self._guard:
                 self._loading.discard(checkpoint_id)
-        with self._guard:
-            self._detectors[checkpoint_id] = detector
-            while len(self._detectors) > self._max_loaded:
-                self._detectors.popitem(last=False)
         return detector
