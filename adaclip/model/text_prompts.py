@@ -34,7 +34,6 @@ TEMPLATES = (
     "a bad photo of the {}.",
     "a cropped photo of the {}.",
 )
-NORMAL_SENTENCES = len(NORMAL_STATES) * len(TEMPLATES)
 
 
 def sentences(class_name: str) -> list[str]:
@@ -62,8 +61,13 @@ def end_of_text(ids: Tensor) -> Tensor:
 
 
 def ensemble(features: Tensor) -> Tensor:
-    """Average sentence features (B, S, D) per state: unit vectors (B, D, 2), normal first."""
+    """Average sentence features (B, S, D) per state: unit vectors (B, D, 2), normal first.
+
+    S may be all sentences or those of some templates only.
+    """
     features = torch.nn.functional.normalize(features.float(), dim=-1)
-    normal = features[:, :NORMAL_SENTENCES].mean(dim=1)
-    abnormal = features[:, NORMAL_SENTENCES:].mean(dim=1)
+    states = len(NORMAL_STATES) + len(ABNORMAL_STATES)
+    split = features.shape[1] * len(NORMAL_STATES) // states
+    normal = features[:, :split].mean(dim=1)
+    abnormal = features[:, split:].mean(dim=1)
     return torch.nn.functional.normalize(torch.stack([normal, abnormal], dim=-1), dim=1)

@@ -1,0 +1,1 @@
+"""The web page: components, wiring and pictures. Imports gradio, never torch."""

@@ -1,0 +1,182 @@
+"""Every word the page says, in one place: plain, short, with a next step.
+
+Text that holds values is a function; its callers escape what users typed.
+"""
+
+from __future__ import annotations
+
+from adaclip.types import Verdict
+
+TITLE = "AdaCLIP Studio"
+TAGLINE = "Finds defects it was never shown"
+
+VERDICT_WORDS = {
+    Verdict.NORMAL: "Normal",
+    Verdict.REVIEW: "Review",
+    Verdict.ANOMALOUS: "Anomalous",
+}
+VERDICT_MEANINGS = {
+    Verdict.NORMAL: "Nothing stands out.",
+    Verdict.REVIEW: "Close to the threshold: have a person look.",
+    Verdict.ANOMALOUS: "Something stands out.",
+}
+
+NO_PICTURE = "There is no picture yet: drop one on the page or pick an example."
+RESULTS_GONE = (
+    "These results were dropped to make room for newer ones. Drop the pictures again "
+    "and press Detect."
+)
+NOT_UPLOADED = "That file was not uploaded through this page. Drop it again."
+FETCH_STARTS = "Asking the Hugging Face hub…"
+FETCH_CANCELLED = "Cancelled; what has arrived is kept, and fetching goes on from there."
+NO_RESULT = "This picture has no result yet: press Detect first."
+FILE_GONE = "The uploaded picture is no longer on the server. Drop it again."
+NOTHING_TO_EXPORT = "There is no result to pack yet: press Detect first."
+UNKNOWN_VALUE = "The page sent a value that is not on offer. Reload the page and try again."
+THRESHOLD_RANGE = "The threshold must be a number from 0 to 1."
+RUNNING_ALREADY = "These pictures are being looked at already: wait, or press Cancel."
+TRY_ANOTHER = "The reason is below. Try another picture."
+OTHERS_GO_ON = "The reason is below. The other pictures are not affected."
+
+DROP_HINT = "Drop one, paste it, take a photo or pick an example."
+HERO_TITLE = "Is something wrong with it?"
+HERO_STEPS = (
+    ("Drop a picture", "or paste it, take a photo, pick an example"),
+    ("Name the object", "metal nut, carpet, brain MRI: any words"),
+    ("Press Detect", "no training, no reference pictures"),
+)
+
+PREVIOUS, NEXT, TIMES = "\u2039", "\u203a", "\u00d7"
+VIEW_LABELS = {
+    "overlay": "Heat map",
+    "contours": "Contours",
+    "mask": "Mask",
+    "map": "Map only",
+}
+VIEW_ALTS = {
+    "overlay": "The picture with its anomaly map laid over it",
+    "contours": "The picture with its anomalous regions outlined and numbered",
+    "mask": "The anomalous regions, white on black",
+    "map": "The anomaly map alone",
+}
+SCALE_LABELS = {
+    "fixed": "Same for all pictures (0 to 1)",
+    "stretch": "Stretched to this picture",
+}
+DOWNLOADS = {
+    "overlay": "Overlay PNG",
+    "mask": "Mask PNG",
+    "map16": "Map 16-bit PNG",
+    "margin": "Margin NPY",
+    "csv": "Table CSV",
+    "zip": "Everything ZIP",
+}
+STRETCHED = "Stretched to this picture: colours cannot be compared with another picture's."
+NOT_CALIBRATED = "The score ranks pictures; it is not a probability."
+
+SET_BY_YOU = "set by you"
+RECOMMENDED = "recommended"
+
+
+def cannot_store(name: str) -> str:
+    """A batch whose folder is gone, or a full disk."""
+    return f"{name}: its preview cannot be written on the server. Drop it again."
+
+
+def too_many_files(count: int, limit: int) -> str:
+    """More pictures at once than one batch holds."""
+    return f"{count} pictures at once are too many: give at most {limit}."
+
+
+def unknown_checkpoint(checkpoint_id: str, known: list[str]) -> str:
+    """A request for a checkpoint this server does not list."""
+    return f"Unknown checkpoint {checkpoint_id!r}; there are: {', '.join(known)}."
+
+
+def class_name_too_long(limit: int) -> str:
+    """An object name that is no name."""
+    return f"The object's name is too long: use at most {limit} characters."
+
+
+def missing_checkpoint(how_to_get: str) -> str:
+    """Chosen weights that are not on this machine."""
+    return f"Not on this machine. {how_to_get}".strip()
+
+
+def unexpected(log_id: str) -> str:
+    """A fault of ours: the details are in the server's log under this id."""
+    return f"Something went wrong on our side. The server's log has the details under {log_id}."
+
+
+def device_in_use(ahead: int) -> str:
+    """Another visitor's run has the device."""
+    runs = "run is" if ahead == 1 else "runs are"
+    return f"The device is in use: {ahead} {runs} ahead of yours. It starts by itself."
+
+
+def loading_model(title: str, seconds: float) -> str:
+    """The first use of a checkpoint."""
+    return f"{title}, {seconds:.0f} s so far. Only the first run waits for it."
+
+
+def progress(done: int, total: int, seconds_left: float | None) -> str:
+    """How far a batch is."""
+    left = "" if seconds_left is None else f" · about {duration(seconds_left)} left"
+    return f"{done} of {total}{left}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def summary(counts: dict[Verdict, int], failed: int, waiting: int, phase: str) -> str:
+    """One line over a batch."""
+    parts = [f"{counts[v]} {v.value}" for v in reversed(Verdict) if counts.get(v)]
+    parts = [p.replace("review", "to review") for p in parts]
+    if failed:
+        parts.append(f"{failed} could not be read" if failed > 1 else "1 could not be read")
+    if waiting:
+        parts.append(f"{waiting} not run" if phase == "cancelled" else f"{waiting} waiting")
+    return " · ".join(parts)
+
+
+def pictures_ready(count: int) -> str:
+    """Pictures are in, nothing has run."""
+    return "One picture is ready" if count == 1 else f"{count} pictures are ready"
+
+
+def leak(dataset: str) -> str:
+    """The chosen checkpoint saw this object's dataset in training."""
+    return (
+        f"This checkpoint was trained on {dataset}, which has this object: "
+        "on its pictures the result is not zero-shot and looks better than it is."
+    )
+
+
+def packing(done: int, total: int) -> str:
+    """A ZIP in the making."""
+    return f"Packing {done} of {total}…"
+
+
+def fetching(file: str, done_bytes: int, total_bytes: int | None, seconds: float) -> str:
+    """Weights on their way."""
+    if not total_bytes:
+        return f"{file}: {done_bytes / 1e6:.0f} MB"
+    text = f"{file}: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB"
+    if done_bytes and seconds > 1.0:
+        left = seconds * (total_bytes - done_bytes) / done_bytes
+        text += f" · about {duration(left)} left"
+    return text
+
+
+KEYS = (
+    ("Enter", "in the object's name: Detect"),
+    ("← →", "previous, next picture"),
+    ("1 2 3 4", "heat map, contours, mask, map only"),
+    ("R", "recommended thresholds"),
+    ("Esc", "cancel, close"),
+    ("?", "this help"),
+)

@@ -1,0 +1,109 @@
+"""The shell of the page: header, tabs, footer, and how it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from adaclip.config import MAX_CLASS_NAME_LENGTH
+from demo import detect_tab, messages, panels
+from demo.detect_wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
+from demo.guard import guarded
+from demo.services import Services
+from demo.theme import asset, html, theme
+
+MAX_FILE_SIZE = "60mb"
+
+
+def _detect(services: Services) -> detect_tab.DetectTab:
+    tab = detect_tab.build(services)
+    DetectWiring(tab, services).wire()
+    return tab
+
+
+# Label -> what lays a tab out and wires it: a tab is added here and nowhere else. A lone one gets
+# no tab bar.
+TABS: dict[str, Callable[[Services], Any]] = {"Detect": _detect}
+
+
+def build_ui(services: Services) -> gr.Blocks:
+    """The whole page, ready to be launched with `shell_params`."""
+    with gr.Blocks(
+        title=messages.TITLE,
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(3600, 86400),
+    ) as page:
+        with gr.Row(elem_id="shell-top"):
+            html(panels.header(), elem_id="header")
+            device = html(_device(services, services.default_checkpoint().id), elem_id="device")
+        several = len(TABS) > 1
+        built = {}
+        with gr.Tabs() if several else nullcontext():
+            for label, build in TABS.items():
+                with gr.Tab(label, id=label.lower()) if several else nullcontext():
+                    built[label] = build(services)
+        html(panels.footer() + panels.help_overlay(), elem_id="footer")
+        wire_api(services)
+        _wire_device(page, services, built["Detect"], device)
+    page.queue(default_concurrency_limit=4, max_size=64)
+    return page
+
+
+def shell_params(*, weights_folder: Path | None = None) -> dict[str, Any]:
+    """What launch() needs besides address and password."""
+    return {
+        "theme": theme(),
+        "css": asset("style.css"),
+        "js": asset("keys.js"),
+        "head": asset("head.html"),
+        "favicon_path": str(Path(__file__).parent / "assets" / "favicon.svg"),
+        "ssr_mode": False,
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "strict_cors": True,
+        "footer_links": ["api"],
+        "max_file_size": MAX_FILE_SIZE,
+        "allowed_paths": [],
+        "blocked_paths": [str(weights_folder)] if weights_folder else [],
+    }
+
+
+def _wire_device(
+    page: gr.Blocks, services: Services, tab: detect_tab.DetectTab, device: gr.HTML
+) -> None:
+    """The status at the top, and what an address asks for."""
+    timer = gr.Timer(1.0)
+
+    def tick(checkpoint_id: str) -> tuple[str, gr.Timer]:
+        settled = services.pool.state(checkpoint_id) == "ready"
+        return _device(services, checkpoint_id), gr.Timer(5.0 if settled else 1.5)
+
+    def arrive(request: gr.Request) -> tuple[Any, ...]:
+        """Weights come and go: a page that opens lists what is here now."""
+        query = request.query_params
+        listed = {info.id: info for info in services.catalogue()}
+        chosen = listed.get(query.get("checkpoint", ""), services.default_checkpoint())
+        name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH]
+        choices = detect_tab.checkpoint_choices(services)
+        return (
+            name or gr.skip(),
+            gr.Dropdown(choices=choices, value=chosen.id),
+        )
+
+    timer.tick(guarded(tick), tab.checkpoint, [device, timer], **DISPLAY)
+    tab.checkpoint.change(guarded(tick), tab.checkpoint, [device, timer], **DISPLAY)
+    page.load(guarded(arrive), None, [tab.class_name, tab.checkpoint], **PRIVATE)
+
+
+def _device(services: Services, checkpoint_id: str) -> str:
+    info = services.checkpoint(checkpoint_id)
+    name = services.pool.device_name
+    return panels.device_status(
+        services.pool.state(info.id), "" if name == "auto" else name, info.title
+    )

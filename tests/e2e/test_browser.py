@@ -1,0 +1,261 @@
+"""The page as a visitor sees it, in a real Chromium."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.demo.stub import tile
+
+pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE = 20_000  # ms: two cores
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, served) -> Iterator:
+    """Open the page; afterwards no request may have left and no script may have failed."""
+    pages, requests, problems = [], [], []
+
+    def open_(query: str = "?__theme=light", width: int = 1400, height: int = 900):
+        page = chromium.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(PATIENCE)
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(f"{served.url}/{query}")
+        page.wait_for_selector("#detect")
+        pages.append(page)
+        return page
+
+    yield open_
+    for page in pages:
+        page.close()
+    strangers = [
+        url for url in requests if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)
+    ]
+    assert strangers == []
+    assert problems == []
+
+
+def drop(page, *paths: Path) -> None:
+    page.set_input_files("#drop input[type=file]", [str(path) for path in paths])
+    page.wait_for_selector("#position .name")
+
+
+def detect(page) -> None:
+    page.click("#detect")
+    page.wait_for_selector("#verdict .score")
+    page.wait_for_selector("#detect")
+
+
+def sideways(page) -> int:
+    return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+
+
+def set_slider(page, element_id: str, value: float) -> None:
+    field = page.locator(f"#{element_id} input[type=number]")
+    field.fill(str(value))
+    field.press("Enter")
+    field.blur()
+
+
+def test_two_clicks_to_a_verdict_and_sliders_without_the_model(open_page, served, picture):
+    page = open_page()
+    drop(page, picture())
+    assert "Ready" in page.inner_text("#verdict")
+    detect(page)
+    assert "Anomalous" in page.inner_text("#verdict")
+    assert "F1-max on synthetic parts" in page.inner_text("#verdict")
+    calls = served.pool.calls
+
+    set_slider(page, "threshold", 0.99)
+    page.wait_for_selector("#verdict .verdict.normal, #verdict .verdict.review")
+    assert "set by you" in page.inner_text("#verdict")
+    page.click("#reset")
+    page.wait_for_selector("#verdict .verdict.anomalous")
+
+    before = page.inner_text("#regions")
+    set_slider(page, "map-threshold", 0.98)
+    page.wait_for_function("b => document.querySelector('#regions').innerText !== b", arg=before)
+
+    source = "document.querySelectorAll('#viewer img')[1].src"
+    for key in "234":
+        shown = page.evaluate(source)
+        page.keyboard.press(key)
+        page.wait_for_function(f"s => {source} !== s", arg=shown)
+    assert served.pool.calls == calls
+
+    ratio = page.evaluate(
+        "(() => { const i = document.querySelector('#viewer img');"
+        "return i.naturalWidth / i.naturalHeight; })()"
+    )
+    assert ratio == pytest.approx(160 / 120, rel=0.02)
+    alts = page.evaluate("[...document.querySelectorAll('#viewer img')].map(i => i.alt)")
+    assert all(alts)
+
+
+def test_one_click_on_an_example_gives_a_verdict(open_page, served):
+    if not served.services.examples:
+        pytest.skip("no examples are bundled")
+    page = open_page()
+    page.click("[data-example] >> nth=0")
+    page.wait_for_selector("#verdict .score")
+    name = served.services.examples[0].class_name
+    assert f"“{name}”" in page.inner_text("#verdict")
+    assert page.input_value("#class-name input") == name
+
+
+def test_a_batch_with_a_broken_file(open_page, picture, tmp_path):
+    page = open_page()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    drop(page, picture("a.png", ()), broken, picture("c.png"))
+    detect(page)
+    page.wait_for_function("document.querySelectorAll('#listing .chip').length === 3")
+    assert page.locator("#listing tbody tr").count() == 3
+    assert "1 anomalous · 1 normal · 1 could not be read" in page.inner_text("#listing")
+    assert "damaged" in page.inner_text("#listing tr[data-index='1']")
+
+    page.click("#listing [data-sort='3']")
+    order = "[...document.querySelectorAll('#listing tbody tr')].map(r => r.dataset.index)"
+    assert page.evaluate(order) == ["2", "0", "1"]
+    page.click("#listing tr[data-index='2']")
+    page.wait_for_function("document.querySelector('#position').innerText.includes('c.png')")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#position').innerText.includes('a.png')")
+    assert page.evaluate(order) == ["2", "0", "1"]
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#hero')?.innerText.includes('cannot be read')")
+
+    with page.expect_download() as download:
+        page.click("#get-csv")
+    assert download.value.suggested_filename == "adaclip-results.csv"
+    assert Path(download.value.path()).read_text().count("\n") == 4
+
+
+def test_cancel_keeps_what_is_done(open_page, served, picture):
+    page = open_page()
+    drop(page, *(picture(f"{n}.png", ((0, 0, 20 + n, 90),)) for n in range(16)))
+    calls = served.pool.calls
+    page.click("#detect")
+    page.wait_for_selector("#listing .chip.anomalous")
+    page.click("#cancel")
+    page.wait_for_selector("#detect")
+    page.wait_for_timeout(700)
+    done = page.locator("#listing .chip").count()
+    assert 1 <= done < 16
+    assert served.pool.calls - calls <= done + 1
+    assert "not run" in page.inner_text("#listing")
+
+
+_SEND_FILE = """([kind, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const data = new DataTransfer();
+  data.items.add(new File([bytes], kind + ".png", { type: "image/png" }));
+  const event = kind === "drop"
+    ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+    : new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(event);
+}"""
+
+
+def test_pictures_can_be_dropped_anywhere_and_pasted(open_page, picture):
+    page = open_page()
+    content = base64.b64encode(picture().read_bytes()).decode()
+    for kind in ("drop", "paste"):
+        page.evaluate(_SEND_FILE, [kind, content])
+        page.wait_for_selector(f"#position .name:text-is('{kind}.png')")
+
+
+def test_a_portrait_is_shown_whole(open_page, tmp_path):
+    page = open_page()
+    path = tmp_path / "tall.png"
+    Image.fromarray(tile([(10, 10, 60, 60)], size=(900, 300))).save(path)
+    drop(page, path)
+    detect(page)
+    shown = page.evaluate(
+        """[...document.querySelectorAll('#viewer img')].map((image) => {
+          const ground = document.querySelector('#ground').getBoundingClientRect();
+          const box = image.getBoundingClientRect();
+          return [getComputedStyle(image).objectFit, box.top >= ground.top - 1,
+                  box.bottom <= ground.bottom + 1];
+        })"""
+    )
+    assert shown == [["contain", True, True]] * 2
+
+
+def test_what_is_missing_is_said(open_page):
+    page = open_page("?__theme=light&checkpoint=published&class=candle")
+    page.wait_for_function("document.querySelector('#card').innerText.includes('adaclip fetch')")
+    assert "VisA" in page.inner_text("#card")
+    page.click("#fetch")
+    page.wait_for_function(
+        "document.querySelector('#card').innerText.includes('hub cannot be reached')"
+    )
+    page.click("#detect")
+    page.wait_for_selector("text=There is no picture yet")
+
+
+def test_enter_in_the_name_runs_and_hostile_names_are_only_text(open_page, picture):
+    page = open_page()
+    drop(page, picture("<img src=x onerror=document.title='hacked'>.png"))
+    field = page.locator("#class-name input")
+    field.click()
+    field.fill("<b>odd</b>")
+    field.press("Enter")
+    page.wait_for_selector("#verdict .score")
+    assert "“<b>odd</b>”" in page.inner_text("#verdict")
+    assert page.title() == "AdaCLIP Studio"
+
+
+def test_help_opens_and_closes_with_keys(open_page):
+    page = open_page()
+    page.keyboard.press("?")
+    page.wait_for_selector("#help:not([hidden])")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help", state="hidden")
+
+
+def test_a_narrow_screen_never_scrolls_sideways(open_page, picture, tmp_path):
+    page = open_page(width=390, height=844)
+    assert sideways(page) <= 0
+    broken = tmp_path / ("a very long name that goes on " * 3 + ".png")
+    broken.write_bytes(b"x")
+    drop(page, picture(), broken)
+    detect(page)
+    assert sideways(page) <= 0
+
+
+def test_the_dark_theme_is_dark(open_page):
+    page = open_page("?__theme=dark")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(int(v) for v in re.findall(r"\d+", background)[:3]) < 40
+    ink = page.evaluate("getComputedStyle(document.querySelector('.hero h2')).color")
+    assert min(int(v) for v in re.findall(r"\d+", ink)[:3]) > 200
