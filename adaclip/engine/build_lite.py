@@ -13,9 +13,7 @@ import argparse
 import math
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +23,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.data.preprocessing import preprocess
-from adaclip.data.synthetic import generate
+from adaclip.engine.lite_features import (
+    LITE_MODEL,
+    LITE_PREPROCESSING,
+    LOSS_SIZE,
+    FeatureStore,
+    Scaling,
+    new_model,
+)
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
-from adaclip.model.backbone import build_clip, set_compute_dtype
-from adaclip.model.checkpoint import save_checkpoint, to_int8
-from adaclip.model.dinov2 import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    LITE_BACKBONE,
-    LITE_BACKBONE_CONFIG,
-    read_image_tower,
-)
+from adaclip.model.checkpoint import save_checkpoint
 
-LITE_MODEL = ModelConfig(
-    backbone=LITE_BACKBONE,
-    backbone_config=LITE_BACKBONE_CONFIG,
-    stage_layers=(3, 6, 9, 12),
-    prompted_encoders="text",
-    clusters=5,
-    fusion_weight=1.0,
-    logit_scale=40.0,
-    round_prompts_to_half=False,
-)
-LITE_PREPROCESSING = PreprocessingConfig(mean=IMAGENET_MEAN, std=IMAGENET_STD)
 TRAINING_SEED, VALIDATION_SEED = 1, 2
-# Losses are taken on maps of this size: four pixels per patch say where a thin defect runs.
-LOSS_SIZE = 148
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
 
 
@@ -62,9 +44,9 @@ GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", 
 class Recipe:
     """Everything that decides the result."""
 
-    pictures: int = 3000
+    pictures: int = 6000
     validation_pictures: int = 300
-    epochs: int = 8
+    epochs: int = 3
     batch_size: int = 8
     learning_rate: float = 2e-3
     text_learning_rate: float = 5e-4
@@ -74,90 +56,12 @@ class Recipe:
     seed: int = 111
 
 
-class FeatureStore:
-    """Frozen tokens of a run of synthetic pictures, in memory-mapped files."""
-
-    def __init__(self, folder: Path, seed: int, count: int) -> None:
-        self.folder, self.seed, self.count = folder, seed, count
-        stages, length, width = len(LITE_MODEL.stage_layers), 1369, 384
-        stem = folder / f"seed{seed}"
-        self.tokens = _memmap(f"{stem}.tokens", (count, stages, length, width), np.float16)
-        self.class_tokens = _memmap(f"{stem}.class", (count, width), np.float32)
-        self.masks = _memmap(f"{stem}.masks", (count, LOSS_SIZE, LOSS_SIZE), np.uint8)
-        # The class name of each picture, which is empty until the picture is done.
-        self.names = _memmap(f"{stem}.names", (count,), "U40")
-
-    def fill(self, backbone_file: Path) -> None:
-        """Draw every picture not drawn yet and store its tokens; can be interrupted and resumed.
-
-        One process per core with one thread each: faster than one process with all threads, since
-        drawing then overlaps with computing.
-        """
-        missing = [index for index in range(self.count) if not self.names[index]]
-        arguments = (self.folder, self.seed, self.count, backbone_file)
-        with ProcessPoolExecutor(
-            mp_context=get_context("spawn"), initializer=_start_worker, initargs=arguments
-        ) as pool:
-            list(
-                tqdm(pool.map(_fill_row, missing, chunksize=8), total=len(missing), desc="features")
-            )
-
-
-_worker: dict[str, Any] = {}  # what a drawing process keeps between pictures
-
-
-def _start_worker(folder: Path, seed: int, count: int, backbone_file: Path) -> None:
-    torch.set_num_threads(1)
-    model = new_model(backbone_file)
-    set_compute_dtype(model.clip.visual, torch.bfloat16)
-    _worker.update(model=model, store=FeatureStore(folder, seed, count))
-
-
-@torch.inference_mode()
-def _fill_row(index: int) -> None:
-    model, store = _worker["model"], _worker["store"]
-    sample = generate(store.seed, index, size=LITE_MODEL.image_size)
-    pixels = preprocess(sample.image, LITE_MODEL.image_size, LITE_PREPROCESSING)
-    class_token, stage_tokens = model.encode_image(
-        torch.from_numpy(pixels)[None], torch.zeros(1, 384)
-    )
-    store.tokens[index] = torch.cat(stage_tokens).half().numpy()
-    store.class_tokens[index] = class_token[0].numpy()
-    mask = torch.from_numpy(sample.mask.astype(np.float32))[None, None]
-    share = F.interpolate(mask, size=(LOSS_SIZE, LOSS_SIZE), mode="area")[0, 0]
-    # A defect thinner than a cell still counts for all of it from 40 % on.
-    store.masks[index] = (share * 2.5).clamp(max=1).mul(255).ceil().byte().numpy()
-    store.names[index] = sample.class_name
-
-
-def _memmap(path: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
-    mode = "r+" if Path(path).exists() else "w+"
-    return np.memmap(path, dtype=dtype, mode=mode, shape=shape)  # type: ignore[call-overload]
-
-
-def new_model(backbone_file: Path) -> AdaCLIP:
-    """Lite before training: DINOv2's tower, rounded as it will be shipped; the rest random."""
-    clip: Any = build_clip(LITE_BACKBONE_CONFIG)
-    state = {
-        name: _as_shipped(value) if value.ndim == 2 else value
-        for name, value in read_image_tower(backbone_file).items()
-    }
-    clip.visual.load_state_dict(state)
-    return AdaCLIP(clip, LITE_MODEL)
-
-
-def _as_shipped(matrix: Tensor) -> Tensor:
-    values, scale = to_int8(matrix)
-    return values.float() * scale
-
-
 def read_features(
     model: AdaCLIP, store: FeatureStore, rows: np.ndarray, ids: Tensor
 ) -> ModelOutput:
     """The model's output for stored tokens, as `AdaCLIP.forward` gives it for images."""
     training = torch.is_grad_enabled()
-    tokens = torch.from_numpy(store.tokens[rows]).transpose(0, 1)  # (stages, B, L, Dv)
-    tokens = tokens.to(torch.bfloat16 if training else torch.float32)
+    tokens = store.read(rows, torch.bfloat16 if training else torch.float32)
     first_pass = torch.from_numpy(store.class_tokens[rows])
     with torch.autocast("cpu", torch.bfloat16, enabled=training):
         projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
@@ -205,11 +109,12 @@ def _random_words(rng: np.random.Generator) -> str:
     return " ".join("".join(rng.choice(letters, rng.integers(2, 9))) for _ in range(words))
 
 
-def train(
-    model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: FeatureStore | None
-) -> AdaCLIP:
-    """Train in place; returns the model with the running average of the weights."""
+def train(model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: FeatureStore) -> None:
+    """Train in place; the model gets the running average of the weights."""
     torch.manual_seed(recipe.seed)
+    scaling = Scaling.of(store)
+    for each in (store, validation):
+        each.scaling = scaling
     rng = np.random.default_rng(recipe.seed)
     groups = _parameter_groups(model, recipe)
     parameters = [p for group in groups for p in group["params"]]
@@ -238,13 +143,12 @@ def train(
             losses.append(loss.item())
         seconds = time.monotonic() - started
         line = f"epoch {epoch + 1}/{recipe.epochs} loss {np.mean(losses):.4f} {seconds:.0f} s"
-        if validation is not None:
-            line += f" | validation {validate(model, validation)}"
-        tqdm.write(line)
+        tqdm.write(f"{line} | validation {validate(model, validation)}")
     with torch.no_grad():
         for parameter, value in zip(parameters, average, strict=True):
             parameter.copy_(value)
-    return model
+    scaling.fold_into(model)
+    store.scaling = validation.scaling = None
 
 
 def _parameter_groups(model: AdaCLIP, recipe: Recipe) -> list[dict[str, Any]]:
@@ -284,9 +188,7 @@ def validate(model: AdaCLIP, store: FeatureStore) -> str:
     from sklearn.metrics import roc_auc_score
 
     margins, anomalous, maps = scores(model, store)
-    masks = torch.from_numpy(np.array(store.masks)).float()[:, None] / 255
-    patch_share = F.adaptive_avg_pool2d(masks, 37).flatten(1).numpy()
-    patch_auroc = roc_auc_score(patch_share.ravel() > 0.2, maps.ravel())
+    patch_auroc = roc_auc_score(patch_masks(store), maps.ravel())
     return f"image AUROC {roc_auc_score(anomalous, margins):.4f} patch AUROC {patch_auroc:.4f}"
 
 
@@ -325,10 +227,10 @@ def main() -> None:
 
 
 def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dict[str, Any]:
-    """What travels inside the file; the threshold comes from held-out synthetic pictures."""
-    margins, anomalous, _ = scores(model, validation)
-    normal = np.sort(margins[~anomalous])
-    threshold, review = np.quantile(normal, [0.95, 0.85])
+    """What travels inside the file; thresholds come from held-out synthetic pictures."""
+    margins, anomalous, patch_margins = scores(model, validation)
+    normal = margins[~anomalous]
+    threshold, review = np.quantile(normal, [0.99, 0.9])
     return {
         "format": 1,
         "title": "Lite · DINOv2 ViT-S/14, ships with the project",
@@ -336,15 +238,34 @@ def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dic
         "preprocessing": asdict(LITE_PREPROCESSING),
         "trained_on": ["synthetic"],
         "threshold": {
-            "value": float(1 / (1 + np.exp(-threshold))),
-            "source": f"95th percentile of {len(normal)} held-out synthetic normal pictures",
+            "value": _sigmoid(threshold),
+            "source": f"99th percentile of {len(normal)} held-out synthetic normal pictures",
             "review_band": float(threshold - review),
         },
-        "map_threshold": 0.5,
+        "map_threshold": round(_sigmoid(best_patch_margin(patch_margins, validation)), 3),
         "licence": "MIT; backbone DINOv2 Apache-2.0",
         "includes_backbone": True,
         "details": {"recipe": asdict(recipe)},
     }
+
+
+def best_patch_margin(patch_margins: np.ndarray, store: FeatureStore) -> float:
+    """The cut at which patches called abnormal overlap the masks best (max-F1)."""
+    from sklearn.metrics import precision_recall_curve
+
+    curve = precision_recall_curve(patch_masks(store), patch_margins.ravel())
+    precision, recall, cuts = (values[: len(curve[2])] for values in curve)
+    return float(cuts[np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-9))])
+
+
+def patch_masks(store: FeatureStore) -> np.ndarray:
+    """Whether a fifth of a patch or more is defective, for all patches of a store in a row."""
+    masks = torch.from_numpy(np.array(store.masks)).float()[:, None] / 255
+    return F.adaptive_avg_pool2d(masks, 37).flatten().numpy() > 0.2
+
+
+def _sigmoid(margin: float) -> float:
+    return float(1 / (1 + np.exp(-margin)))
 
 
 if __name__ == "__main__":
