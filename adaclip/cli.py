@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="score from which an image is anomalous, 0-1 (default: the checkpoint's own)",
         default=argparse.SUPPRESS,
     )
-    add("--device", default=defaults.device, help="auto, cpu, cuda or cuda:N")
+    add("--device", default=defaults.device, help="auto, cpu, cuda, cuda:N or mps")
     add("--precision", choices=get_args(Precision), default=defaults.precision, help="number type")
     add(
         "--batch-size",

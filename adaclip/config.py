@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from adaclip.errors import CheckpointError
 
@@ -31,7 +31,24 @@ class _FromMapping:
                 "another version of this project; update it or use a checkpoint made for it"
             )
         frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+            if field.name in frozen and not _is_like(frozen[field.name], field.default):
+                raise CheckpointError(
+                    f"{cls.__name__} field {field.name} cannot be {frozen[field.name]!r}: "
+                    "the file is damaged; get it again"
+                )
         return cls(**frozen)
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """True when a stored value is of the kind of the field's default."""
+    if default is None:
+        return value is None or isinstance(value, Mapping)
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and all(_is_like(v, default[0]) for v in value)
+    return isinstance(value, int | float if isinstance(default, float) else type(default))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +62,13 @@ class PreprocessingConfig(_FromMapping):
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
     version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.version != 1 or len(self.mean) != 3 or len(self.std) != 3:
+            raise CheckpointError(
+                f"this version has no pre-processing {self}: update the project or use a "
+                "checkpoint made for it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +93,14 @@ class ModelConfig(_FromMapping):
     smoothing_sigma: float = 4.0
     # Kept for checkpoint compatibility: the authors' code rounds prompts to fp16.
     round_prompts_to_half: bool = True
+
+    def __post_init__(self) -> None:
+        for value, choices in (
+            (self.prompted_encoders, get_args(PromptedEncoders)),
+            (self.prompt_kind, get_args(PromptKind)),
+        ):
+            if value not in choices:
+                raise CheckpointError(f"unknown prompt layout {value!r}; there are {choices}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,16 +100,16 @@ class Detection:
     @property
     def margin_map(self) -> np.ndarray:
         """(H, W) float32: abnormal minus normal logit of every pixel of the image, unbounded."""
-        return _resize(self.model_margin_map, self.image_size)
+        return resize_map(self.model_margin_map, self.image_size)
 
     @property
     def anomaly_map(self) -> np.ndarray:
         """(H, W) float32, 0-1: abnormality of every pixel of the image."""
-        return _resize(self.model_anomaly_map, self.image_size)
+        return resize_map(self.model_anomaly_map, self.image_size)
 
 
-def _resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear; averages over the source area when shrinking."""
+def resize_map(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(S, T) float32 brought to `size` (H, W): bilinear, averaging over the area when shrinking."""
     height, width = size
     resized = Image.fromarray(array).resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.float32)

@@ -90,9 +90,9 @@ class DetectActions:
         words = intake.checked_class_name(class_name, self._services.defaults.class_name)
         if batch.phase in RUNNING:
             raise InputError(messages.RUNNING_ALREADY)
+        ahead = self._services.runs_ahead
         _prepare(batch, info, words)
         self._settle(batch, threshold, look)
-        ahead = self._services.device_line.active
         batch.message = messages.device_in_use(ahead) if ahead else ""
         screen = {"judged": info.id}
         if judged != info.id:
@@ -120,9 +120,10 @@ class DetectActions:
     def cancel(self, key: str) -> Screen:
         """Stop after the picture in work; what is done stays."""
         batch = self._batch(key)
-        batch.cancelled.set()
-        if batch.phase in RUNNING:
-            batch.phase, batch.message = "cancelled", ""
+        with batch.lock:
+            batch.cancelled.set()
+            if batch.phase in RUNNING:
+                batch.phase, batch.message = "cancelled", ""
         return self.everything(batch)
 
     # Looking.
@@ -185,7 +186,7 @@ class DetectActions:
         of_dataset = "" if batch is not None and batch.is_example else str(class_name or "")
         return {
             "card": panels.checkpoint_card(info, of_dataset, note),
-            "fetch": gr.Button(visible=panels.can_fetch(info)),
+            "fetch": gr.Button(visible=self._services.can_fetch(info)),
         }
 
     def fetch(self, key: str, checkpoint_id: str, class_name: Any) -> Iterator[Screen]:
@@ -215,7 +216,7 @@ class DetectActions:
         """Write a file and hand it over; a ZIP says how far it is."""
         batch = self._batch(key)
         cut = judged_at(threshold, self._recommended(batch).threshold)
-        stem = exports.safe_stem(batch.current.name)
+        stem = exports.short_stem(batch.current.name)
         if kind == "zip":
             path = batch.folder / "adaclip-results.zip"
             for done in exports.write_zip(batch, cut, look, path):
@@ -282,12 +283,13 @@ class DetectActions:
 
 
 def _prepare(batch: Batch, info: CheckpointInfo, class_name: str) -> None:
-    """Ready to run; earlier results of the same batch are forgotten."""
-    batch.checkpoint, batch.class_name = info, class_name
-    batch.cancelled = threading.Event()
-    batch.phase, batch.message, batch.seconds = "waiting", "", 0.0
-    for item in batch.items:
-        item.detection = None
+    """Ready to run; earlier results and errors are forgotten, and an earlier run's turn is over."""
+    with batch.lock:
+        batch.checkpoint, batch.class_name = info, class_name
+        batch.cancelled = threading.Event()
+        batch.phase, batch.message, batch.seconds = "waiting", "", 0.0
+        for item in batch.items:
+            item.detection, item.error = None, ""
 
 
 def _controls(batch: Batch) -> Screen:

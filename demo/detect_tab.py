@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from adaclip.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
+from adaclip.types import CheckpointInfo
 from demo import detect_view, messages, panels
 from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
@@ -66,9 +67,11 @@ class DetectTab:
 
 def build(services: Services) -> DetectTab:
     """Lay the tab out inside the current Blocks. Nothing is wired yet."""
+    chosen = services.default_checkpoint()
     parts: dict = {
         "key": gr.State("", time_to_live=6 * 3600, delete_callback=services.store.drop),
-        "judged": gr.State(""),
+        # The thresholds of weights that are not here yet are not known.
+        "judged": gr.State(chosen.id if chosen.present else ""),
     }
     with gr.Row(elem_id="bench"):
         with gr.Column(elem_id="setup"):
@@ -76,7 +79,7 @@ def build(services: Services) -> DetectTab:
         with gr.Column(elem_id="stage"):
             parts |= _stage()
         with gr.Column(elem_id="judge"):
-            parts |= _judge()
+            parts |= _judge(chosen)
     return DetectTab(**parts)
 
 
@@ -112,7 +115,9 @@ def _setup(services: Services) -> dict:
         cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="cancel")
     card = html(panels.checkpoint_card(chosen, ""), elem_id="card")
     with gr.Row(elem_id="fetch-row"):
-        fetch = gr.Button("Fetch it", size="sm", visible=not chosen.present, elem_id="fetch")
+        fetch = gr.Button(
+            "Fetch it", size="sm", visible=services.can_fetch(chosen), elem_id="fetch"
+        )
         fetch_cancel = gr.Button("Cancel", size="sm", visible=False, elem_id="fetch-cancel")
     return {
         "drop": drop,
@@ -169,12 +174,12 @@ def _stage() -> dict:
     }
 
 
-def _judge() -> dict:
-    look = Look()
+def _judge(chosen: CheckpointInfo) -> dict:
+    look = Look(map_threshold=chosen.map_threshold)
     with gr.Column(elem_classes="section"):
         _title("How strict")
-        threshold = _slider(0.5, 1.0, "Picture threshold", "threshold")
-        map_threshold = _slider(look.map_threshold, 1.0, "Map threshold", "map-threshold")
+        threshold = _slider(chosen.threshold.value, "Picture threshold", "threshold")
+        map_threshold = _slider(look.map_threshold, "Map threshold", "map-threshold")
         min_area = gr.Slider(
             0.0,
             MAX_AREA_PERCENT,
@@ -215,9 +220,9 @@ def _title(text: str) -> None:
     html(f'<h3 class="panel-title">{text}</h3>')
 
 
-def _slider(value: float, highest: float, label: str, elem_id: str) -> gr.Slider:
+def _slider(value: float, label: str, elem_id: str) -> gr.Slider:
     return gr.Slider(
-        0.0, highest, value=value, step=SLIDER_STEP, label=label, elem_id=elem_id, buttons=[]
+        0.0, 1.0, value=value, step=SLIDER_STEP, label=label, elem_id=elem_id, buttons=[]
     )
 
 

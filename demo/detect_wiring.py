@@ -102,7 +102,7 @@ class DetectWiring:
             yield from self._do.run(key)
 
         what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, tab.threshold, *self._look]
-        started = when(self._answer(start), what, self._outputs, js=None, **PRIVATE)
+        started = when(self._answer(start), what, self._outputs, **PRIVATE)
         started.success(None, None, None, js=_SHOW_STAGE, **PRIVATE)
         return started.success(self._answers(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
 
@@ -221,16 +221,16 @@ def wire_api(services: Services) -> None:
     answer = gr.JSON(visible=False, label="result")
 
     def detect(
-        image: str, class_name: str, checkpoint: str, threshold: float | None = None
+        image: Any, class_name: Any, checkpoint: Any, threshold: Any = None
     ) -> dict[str, Any]:
-        return intake.detect_one(
-            services, intake.api_image(image), class_name, checkpoint, threshold
-        )
+        path = intake.api_image(image, services.store.folder)
+        return intake.detect_one(services, path, class_name, str(checkpoint), threshold)
 
     gr.Button(visible=False).click(
         guarded(detect),
         [image, class_name, checkpoint, threshold],
         answer,
+        preprocess=False,  # what was sent is checked as it is, like the page's uploads
         api_name="detect",
         api_description=(
             "Judge one picture: image (file), class_name (what it shows, in words), checkpoint "

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from adaclip.errors import InputError
+from adaclip.outputs import safe_stem
 from adaclip.rendering import (
     image_to_png,
     map_to_png16,
@@ -162,7 +163,7 @@ def write_zip(batch: Batch, threshold: Threshold, look: Look, path: Path) -> Ite
             found = find(item.detection, look) if item.detection else None
             rows.append(row(item, batch, threshold, look, found))
             if item.detection is not None:
-                stem = f"{number:03d}_{safe_stem(item.name)}"
+                stem = f"{number:03d}_{short_stem(item.name)}"
                 for kind, suffix in SUFFIXES.items():
                     if kind != "margin" or with_margins:
                         content = one_file(item, kind, look, batch.folder)
@@ -179,11 +180,9 @@ def safe_text(text: str) -> str:
     return f"'{clean}" if _FORMULA.match(text) or _FORMULA.match(clean) else clean
 
 
-def safe_stem(name: str) -> str:
-    """A file name's stem that every file system takes: letters, digits, "-", "_", "."."""
-    stem = Path(name.replace("\\", "/")).stem
-    clean = re.sub(r"[^\w.\-]+", "_", unicodedata.normalize("NFC", stem)).strip("._")
-    return clean[:60] or "picture"
+def short_stem(name: str) -> str:
+    """A file name's stem that any file system takes, with room for a folder and a suffix."""
+    return safe_stem(name)[:60].rstrip(". ")
 
 
 def _check_results(batch: Batch) -> None:

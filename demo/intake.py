@@ -9,12 +9,12 @@ from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.data.images import load_image, pixel_sha256, printable
 from adaclip.data.registry import datasets, spoken
 from adaclip.errors import AdaClipError, InputError
+from adaclip.stores.weights import fingerprint
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
-from demo.look import judged_at
+from demo.look import given_threshold
 from demo.pictures import open_picture
 from demo.results import MAX_FILES, Batch, Stopwatch
-from demo.runner import weights_key
 from demo.services import Services
 
 # Thumbnails are made before a run for as many pictures as can be read in this time.
@@ -102,15 +102,18 @@ def peek(batch: Batch) -> None:
 
 
 def detect_one(
-    services: Services, image: Path, class_name: str, checkpoint_id: str, threshold: float | None
+    services: Services, image: Path, class_name: Any, checkpoint_id: str, threshold: Any
 ) -> dict[str, Any]:
-    """The JSON answer of the `/detect` endpoint. Raises AdaClipError."""
+    """The JSON answer of the `/detect` endpoint; a threshold given is used exactly as it is.
+
+    Raises AdaClipError.
+    """
     info = present_checkpoint(services, checkpoint_id)
-    cut = info.threshold if threshold is None else judged_at(threshold, info.threshold)
+    cut = info.threshold if threshold is None else given_threshold(threshold, info.threshold)
     words = checked_class_name(class_name, services.defaults.class_name)
     name = shown_name(image.name)
     pixels = load_image(image, name=name).pixels
-    key = (pixel_sha256(pixels), *weights_key(info), words)
+    key = (pixel_sha256(pixels), fingerprint(info), words)
     detection: Detection | None = services.store.detections.get(key)
     if detection is None:
         with services.device_line.taken():
@@ -128,8 +131,24 @@ def detect_one(
     }
 
 
-def api_image(path: Any) -> Path:
-    """The file of an API call, which Gradio has checked to be an upload. Raises InputError."""
-    if not isinstance(path, str) or not path:
+def api_image(image: Any, folder: Path) -> Path:
+    """The uploaded file an API call names. Raises InputError."""
+    if not image:
         raise InputError(messages.NO_PICTURE)
-    return Path(path)
+    if names_url(image):
+        raise InputError(messages.NO_URLS)
+    path = image.get("path") if isinstance(image, dict) else None
+    [(_, checked)] = uploaded([{"path": path}], folder)
+    return checked
+
+
+def names_url(data: Any) -> bool:
+    """True when the data of a request names a file by its web address, at any depth."""
+    if isinstance(data, dict):
+        path = data.get("path")
+        return _is_url(path) or any(names_url(value) for value in data.values())
+    return isinstance(data, list | tuple) and any(names_url(value) for value in data)
+
+
+def _is_url(path: Any) -> bool:
+    return isinstance(path, str) and path.strip().lower().startswith(("http:", "https:"))

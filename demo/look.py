@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,10 +60,17 @@ def judged_at(value: float, recommended: Threshold) -> Threshold:
 
     Raises InputError when it is no number from 0 to 1.
     """
-    if not is_number(value):
-        raise InputError(messages.THRESHOLD_RANGE)
+    exact = given_threshold(value, recommended, messages.SET_BY_YOU)
     if abs(value - recommended.value) <= SLIDER_STEP / 2:
         return recommended
-    return Threshold(
-        value=float(value), source=messages.SET_BY_YOU, review_band=recommended.review_band
-    )
+    return exact
+
+
+def given_threshold(value: Any, recommended: Threshold, source: str = "manual") -> Threshold:
+    """Exactly this threshold, with the recommended one's review band.
+
+    Raises InputError when it is no number from 0 to 1.
+    """
+    if not is_number(value):
+        raise InputError(messages.THRESHOLD_RANGE)
+    return dataclasses.replace(recommended, value=float(value), source=source)

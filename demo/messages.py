@@ -15,11 +15,6 @@ VERDICT_WORDS = {
     Verdict.REVIEW: "Review",
     Verdict.ANOMALOUS: "Anomalous",
 }
-VERDICT_MEANINGS = {
-    Verdict.NORMAL: "Nothing stands out.",
-    Verdict.REVIEW: "Close to the threshold: have a person look.",
-    Verdict.ANOMALOUS: "Something stands out.",
-}
 
 NO_PICTURE = "There is no picture yet: drop one on the page or pick an example."
 RESULTS_GONE = (
@@ -27,6 +22,7 @@ RESULTS_GONE = (
     "and press Detect."
 )
 NOT_UPLOADED = "That file was not uploaded through this page. Drop it again."
+NO_URLS = "Web addresses are not fetched: send the picture itself, as a file."
 FETCH_STARTS = "Asking the Hugging Face hub…"
 FETCH_CANCELLED = "Cancelled; what has arrived is kept, and fetching goes on from there."
 NO_RESULT = "This picture has no result yet: press Detect first."
@@ -53,12 +49,6 @@ VIEW_LABELS = {
     "mask": "Mask",
     "map": "Map only",
 }
-VIEW_ALTS = {
-    "overlay": "The picture with its anomaly map laid over it",
-    "contours": "The picture with its anomalous regions outlined and numbered",
-    "mask": "The anomalous regions, white on black",
-    "map": "The anomaly map alone",
-}
 SCALE_LABELS = {
     "fixed": "Same for all pictures (0 to 1)",
     "stretch": "Stretched to this picture",
@@ -75,7 +65,6 @@ STRETCHED = "Stretched to this picture: colours cannot be compared with another 
 NOT_CALIBRATED = "The score ranks pictures; it is not a probability."
 
 SET_BY_YOU = "set by you"
-RECOMMENDED = "recommended"
 
 
 def cannot_store(name: str) -> str:
@@ -112,6 +101,15 @@ def device_in_use(ahead: int) -> str:
     """Another visitor's run has the device."""
     runs = "run is" if ahead == 1 else "runs are"
     return f"The device is in use: {ahead} {runs} ahead of yours. It starts by itself."
+
+
+def not_loaded(title: str, reason: str) -> str:
+    """Weights that are here and do not work; one line, or its beginning."""
+    text = f"{title} could not be loaded"
+    line = " ".join(reason.split())
+    if not line:
+        return text
+    return f"{text}: {line if len(line) <= 200 else line[:199] + '…'}"
 
 
 def loading_model(title: str, seconds: float) -> str:

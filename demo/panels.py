@@ -68,12 +68,12 @@ def footer() -> str:
     )
 
 
-def device_status(state: str, device: str, title: str) -> str:
-    """A dot with a word: what the machine is doing for the chosen checkpoint."""
+def device_status(state: str, device: str, title: str, failure: str = "") -> str:
+    """A dot with a word: what the machine is doing for the chosen checkpoint, or why it cannot."""
     words = {
         "ready": f"Ready · {device}",
         "loading": f"Loading {title}…",
-        "failed": f"{title} could not be loaded",
+        "failed": messages.not_loaded(title, failure),
         "absent": f"{title} is not on this machine",
         "idle": f"{title} loads on first use · {device}",
     }
@@ -192,11 +192,6 @@ def trained_on(info: CheckpointInfo) -> str:
 def leaking(info: CheckpointInfo, class_name: str) -> tuple[str, ...]:
     """Datasets of this object that the checkpoint was trained on."""
     return tuple(key for key in datasets_with_class(class_name) if key in info.trained_on)
-
-
-def can_fetch(info: CheckpointInfo) -> bool:
-    """Absent, whole, and published: something the hub can give."""
-    return not info.present and "error" not in info.details and "fetch" in info.how_to_get
 
 
 def small_note(text: str) -> str:

@@ -17,7 +17,7 @@ from adaclip.data.images import load_image
 from adaclip.errors import ImageError, StoreError
 from adaclip.regions import Region, anomaly_mask, find_regions
 from adaclip.rendering import draw_contours, heat_map, overlay
-from adaclip.types import Detection
+from adaclip.types import Detection, resize_map
 from demo import messages
 from demo.look import Look
 from demo.results import Batch, Item, ResultStore
@@ -129,13 +129,6 @@ def stage_pictures(store: ResultStore, batch: Batch) -> tuple[str, str] | None:
     path = batch.new_picture(look.view)
     Image.fromarray(render(picture, item.detection, found, look)).save(path, **_JPEG)
     return original, str(path)
-
-
-def resize_map(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) float32, bilinear."""
-    height, width = size
-    resized = Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(resized, dtype=np.float32)
 
 
 def _resize_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -28,6 +28,8 @@ MAX_CACHE_BYTES = 256 << 20
 # Rendered pictures kept per batch: the browser may still be fetching the last few.
 _KEPT_PICTURES = 24
 
+# (sha of the pixels, which weights, class name)
+DetectionKey = tuple[str, tuple, str]
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -145,8 +147,7 @@ class ResultStore:
         self._batches: OrderedDict[str, Batch] = OrderedDict()
         self._max_bytes, self._max_batches = max_bytes, max_batches
         self._lock = threading.Lock()
-        # (pixel sha, checkpoint id, its sha256, class name) -> Detection
-        self.detections: BoundedCache[tuple[str, str, str, str], Detection] = BoundedCache(
+        self.detections: BoundedCache[DetectionKey, Detection] = BoundedCache(
             max_cache_bytes, detection_bytes
         )
         # What the last few views were computed from, e.g. full-size masks.
@@ -190,6 +191,12 @@ class ResultStore:
                 if oldest is None or oldest == next(reversed(self._batches)):
                     return
             self.drop(oldest)
+
+    @property
+    def running(self) -> int:
+        """Batches with a run that waits for the device or has it."""
+        with self._lock:
+            return sum(batch.phase in RUNNING for batch in self._batches.values())
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from adaclip.config import DetectConfig
-from adaclip.errors import InputError
+from adaclip.errors import AdaClipError, InputError
+from adaclip.stores import weights
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
 from demo.results import ResultStore
@@ -51,6 +52,9 @@ class Pool(Protocol):
     def state(self, checkpoint_id: str) -> str:
         """absent, loading, ready, failed or idle."""
 
+    def failure(self, checkpoint_id: str) -> str | None:
+        """Why the last load failed, if it did."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
@@ -63,7 +67,7 @@ class Example:
 
 
 class DeviceLine:
-    """How many runs have the device right now, to tell the next visitor honestly."""
+    """How many API calls have the device right now; the page's runs are counted by the store."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,7 +75,7 @@ class DeviceLine:
 
     @property
     def active(self) -> int:
-        """Runs going on."""
+        """Calls going on."""
         return self._active
 
     @contextmanager
@@ -94,6 +98,7 @@ class Services:
     store: ResultStore
     catalogue: Callable[[], Sequence[CheckpointInfo]]
     fetch: Callable[..., Any]
+    downloads: Callable[[str], Sequence[Any]] = weights.downloads
     defaults: DetectConfig = field(default_factory=DetectConfig)
     examples_folder: Path = EXAMPLES
     device_line: DeviceLine = field(default_factory=DeviceLine)
@@ -109,6 +114,20 @@ class Services:
         """The one a page starts with: the configured one, else the first listed."""
         listed = self.catalogue()
         return next((i for i in listed if i.id == self.defaults.checkpoint), listed[0])
+
+    def can_fetch(self, info: CheckpointInfo) -> bool:
+        """Absent, not damaged, and something the hub can give."""
+        if info.present or "error" in info.details:
+            return False
+        try:
+            return bool(self.downloads(info.id))
+        except AdaClipError:  # its file has gone since it was listed
+            return False
+
+    @property
+    def runs_ahead(self) -> int:
+        """Runs that wait for the device or have it, to tell the next visitor honestly."""
+        return self.store.running + self.device_line.active
 
     @functools.cached_property
     def examples(self) -> tuple[Example, ...]:

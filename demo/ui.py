@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from adaclip.config import MAX_CLASS_NAME_LENGTH
-from demo import detect_tab, messages, panels
+from demo import detect_tab, intake, messages, panels
 from demo.detect_wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
 from demo.guard import guarded
 from demo.services import Services
@@ -30,9 +30,21 @@ def _detect(services: Services) -> detect_tab.DetectTab:
 TABS: dict[str, Callable[[Services], Any]] = {"Detect": _detect}
 
 
+class Page(gr.Blocks):
+    """Gradio downloads files that a request names by URL, on the server; this page does not."""
+
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
+        """As Gradio's, once no URL is among the data. Raises gr.Error."""
+        if intake.names_url(inputs):
+            raise gr.Error(messages.NO_URLS, print_exception=False)
+        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+
+
 def build_ui(services: Services) -> gr.Blocks:
     """The whole page, ready to be launched with `shell_params`."""
-    with gr.Blocks(
+    with Page(
         title=messages.TITLE,
         analytics_enabled=False,
         fill_width=True,
@@ -105,5 +117,8 @@ def _device(services: Services, checkpoint_id: str) -> str:
     info = services.checkpoint(checkpoint_id)
     name = services.pool.device_name
     return panels.device_status(
-        services.pool.state(info.id), "" if name == "auto" else name, info.title
+        services.pool.state(info.id),
+        "" if name == "auto" else name,
+        info.title,
+        services.pool.failure(info.id) or "",
     )

@@ -15,13 +15,13 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
 # What each layer may import of the project; one way only.
 NOUNS = ("adaclip.errors", "adaclip.types", "adaclip.config")
-PICTURES = ("adaclip.rendering", "adaclip.regions")
 ALLOWED = {
     "adaclip.errors": (),
     "adaclip.config": NOUNS,
     "adaclip.types": NOUNS,
     "adaclip.rendering": NOUNS,
     "adaclip.regions": NOUNS,
+    "adaclip.outputs": (*NOUNS, "adaclip.data", "adaclip.rendering", "adaclip.stores"),
     "adaclip.data": (*NOUNS, "adaclip.data"),
     "adaclip.model": (*NOUNS, "adaclip.data", "adaclip.model"),
     "adaclip.stores": (*NOUNS, "adaclip.stores"),

@@ -34,7 +34,7 @@ from adaclip.engine.lite_features import (
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
-from adaclip.model.checkpoint import save_checkpoint
+from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 
 TRAINING_SEED, VALIDATION_SEED = 1, 2
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
@@ -218,12 +218,23 @@ def main() -> None:
     for store in (validation, training):
         store.fill(arguments.backbone)
     train(model, training, recipe, validation)
+    plain = validate(model, validation)
+    round_as_shipped(model)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     save_checkpoint(
         arguments.out, model, metadata_of(model, validation, recipe), with_backbone=True, int8=True
     )
     size = arguments.out.stat().st_size / 1e6
-    tqdm.write(f"{arguments.out}: {size:.1f} MB, {validate(model, validation)}")
+    tqdm.write(f"{arguments.out}: {size:.1f} MB")
+    tqdm.write(f"before rounding to int8: {plain}\nas shipped: {validate(model, validation)}")
+
+
+@torch.no_grad()
+def round_as_shipped(model: AdaCLIP) -> None:
+    """Give every weight the value it will read back as, so that thresholds fit the file."""
+    for module in (model, model.clip):
+        for parameter in module.parameters():
+            parameter.copy_(as_int8_file(parameter))
 
 
 def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from torch import Tensor
 from adaclip.config import MAX_CLASS_NAME_LENGTH, DetectConfig, Precision, PreprocessingConfig
 from adaclip.data.images import as_pixels
 from adaclip.data.preprocessing import preprocess
-from adaclip.engine.device import DTYPES, Device, choose_precision, get_device
+from adaclip.engine.device import (
+    DTYPES,
+    Device,
+    choose_precision,
+    get_device,
+    is_out_of_memory,
+)
 from adaclip.engine.loading import LoadedModel, load_models, set_block_dtype
 from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.model import scoring, text_prompts
@@ -126,15 +132,15 @@ class Detector:
         try:
             return self._detect_at_once(batch, name)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
-            if self._owner.torch_device.type == "cuda":
-                torch.cuda.empty_cache()
             if len(batch) == 1:
                 raise AdaClipError(
                     f"not enough memory on {self.device} for one image with checkpoint "
                     f"{self.info.id}; close other programs or use --device cpu"
                 ) from error
+        # Here, not above: the error held on to the failed batch.
+        self._owner.free_cache()
         middle = len(batch) // 2
         return self._detect_batch(batch[:middle], name) + self._detect_batch(batch[middle:], name)
 
@@ -145,8 +151,9 @@ class Detector:
             for loaded in self._models
         }
         token_ids = text_prompts.tokenize(name)
-        maps, notes = self._owner.run(self._compute, inputs, token_ids)
-        seconds = (time.perf_counter() - started) / len(batch)
+        prepared = time.perf_counter() - started
+        maps, notes, computed = self._owner.run(self._timed, inputs, token_ids)
+        seconds = (prepared + computed) / len(batch)
         return [
             Detection(
                 class_name=name,
@@ -167,11 +174,18 @@ class Detector:
     def _inputs(self, batch: list[np.ndarray], config: PreprocessingConfig) -> Tensor:
         return torch.from_numpy(np.stack([preprocess(i, self._image_size, config) for i in batch]))
 
+    def _timed(
+        self, inputs: dict[PreprocessingConfig, Tensor], token_ids: Tensor
+    ) -> tuple[_Maps, list[tuple[str, ...]], float]:
+        """Runs in the device's thread, so that waiting for others does not count."""
+        started = time.perf_counter()
+        maps, notes = self._compute(inputs, token_ids)
+        return maps, notes, time.perf_counter() - started
+
     @torch.inference_mode()
     def _compute(
         self, inputs: dict[PreprocessingConfig, Tensor], token_ids: Tensor
     ) -> tuple[_Maps, list[tuple[str, ...]]]:
-        """Runs in the device's thread."""
         maps = self._forward(inputs, token_ids)
         finite = maps.margins.isfinite().flatten(1).all(1) & maps.image_margins.isfinite()
         if finite.all():
@@ -237,9 +251,3 @@ def _frozen(values: Tensor) -> np.ndarray:
     array = values.float().numpy().copy()
     array.flags.writeable = False
     return array
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return "can't allocate memory" in str(error) or "out of memory" in str(error).lower()

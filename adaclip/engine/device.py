@@ -26,6 +26,9 @@ class Device:
     def __init__(self, name: str) -> None:
         self.name = name
         self.torch_device = torch.device(name)
+        if self.torch_device.type == "cuda":  # fp32 is to mean fp32
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"device-{name}")
 
     def run(self, function: Callable[..., T], *arguments: object) -> T:
@@ -36,6 +39,11 @@ class Device:
     def default_batch_size(self) -> int:
         """On a CPU one image already fills the cores, and one at a time can be cancelled."""
         return 1 if self.torch_device.type == "cpu" else 8
+
+    def free_cache(self) -> None:
+        """Give back the memory that torch keeps for later."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def describe(self) -> str:
         """For people: "CPU, 2 threads" or the GPU's name."""
@@ -94,3 +102,11 @@ def choose_precision(device: Device, precision: Precision) -> str:
 
 def _cpu_has_bf16() -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for every way in which torch says that memory has run out."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return any(s in text for s in ("can't allocate memory", "out of memory", "alloc_failed"))

@@ -19,7 +19,7 @@ from adaclip.data.preprocessing import preprocess
 from adaclip.data.synthetic import generate
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip, set_compute_dtype
-from adaclip.model.checkpoint import to_int8
+from adaclip.model.checkpoint import as_int8_file
 from adaclip.model.dinov2 import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -145,14 +145,6 @@ def _memmap(path: str, shape: tuple[int, ...], dtype: Any) -> np.memmap:
 def new_model(backbone_file: Path) -> AdaCLIP:
     """Lite before training: DINOv2's tower, rounded as it will be shipped; the rest random."""
     clip: Any = build_clip(LITE_BACKBONE_CONFIG)
-    state = {
-        name: _as_shipped(value) if value.ndim == 2 else value
-        for name, value in read_image_tower(backbone_file).items()
-    }
+    state = {name: as_int8_file(value) for name, value in read_image_tower(backbone_file).items()}
     clip.visual.load_state_dict(state)
     return AdaCLIP(clip, LITE_MODEL)
-
-
-def _as_shipped(matrix: Tensor) -> Tensor:
-    values, scale = to_int8(matrix)
-    return values.float() * scale

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.engine.device import DTYPES, Device
+from adaclip.engine.device import DTYPES, Device, is_out_of_memory
 from adaclip.errors import CheckpointError
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import (
@@ -60,15 +61,32 @@ def load_models(
         members = [find(member, backbone_weights=backbone_weights) for member in info.members]
     else:
         members = [info]
-    with _loading:  # one load at a time keeps the memory peak at one backbone
-        loaded = [_load(member, backbone_weights, device, precision) for member in members]
+    # Read once for all members, and one load at a time: the peak is one backbone.
+    read_backbone = functools.cache(read_clip_weights)
+    try:
+        with _loading:
+            loaded = [
+                _load(member, backbone_weights, device, precision, read_backbone)
+                for member in members
+            ]
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise CheckpointError(
+            f"not enough memory on {device.name} to load {info.id}; close other programs or "
+            "choose the device cpu"
+        ) from error
     if len({(m.model.config.image_size, m.model.config.smoothing_sigma) for m in loaded}) > 1:
         raise CheckpointError(f"{info.id}: its members work at different image sizes")
     return loaded
 
 
 def _load(
-    info: CheckpointInfo, backbone_weights: Path | None, device: Device, precision: str
+    info: CheckpointInfo,
+    backbone_weights: Path | None,
+    device: Device,
+    precision: str,
+    read_backbone: Callable[[Path], dict[str, Tensor]],
 ) -> LoadedModel:
     assert info.path is not None  # find() raises for a checkpoint that is not here
     local = info.details.get("backbone_path")
@@ -81,11 +99,11 @@ def _load(
         if metadata["includes_backbone"]:
             backbone_path = info.path
         else:
-            backbone = read_clip_weights(_required(backbone_path, info))
+            backbone = read_backbone(_required(backbone_path, info))
         clip_config = config.backbone_config or backbone_config(config.backbone)
     else:
         learned, preprocessing = read_published(info.path), PreprocessingConfig()
-        backbone = read_clip_weights(_required(backbone_path, info))
+        backbone = read_backbone(_required(backbone_path, info))
         clip_config = config_of_weights(backbone)
         config = published_config(learned, backbone=info.backbone, backbone_config=clip_config)
     clip = _shared_backbone(

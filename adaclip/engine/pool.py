@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
 from adaclip.config import Precision
-from adaclip.stores.weights import catalogue
+from adaclip.stores.weights import catalogue, fingerprint
 from adaclip.types import CheckpointInfo
 
 if TYPE_CHECKING:  # the engine loads torch
@@ -31,7 +31,8 @@ class DetectorPool:
         self._device = device
         self._precision: Precision = precision
         self._max_loaded = max_loaded
-        self._detectors: OrderedDict[str, Detector] = OrderedDict()
+        # By id: what the files were like when they were loaded, and the detector.
+        self._detectors: OrderedDict[str, tuple[object, Detector]] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._loading: set[str] = set()
         self._guard = threading.Lock()
@@ -43,12 +44,13 @@ class DetectorPool:
         Raises:
             CheckpointError: no such checkpoint, or it cannot be loaded.
         """
-        if (found := self._lookup(checkpoint_id)) is not None:
+        mark = _mark(checkpoint_id)
+        if (found := self._lookup(checkpoint_id, mark)) is not None:
             return found
         with self._one_load:
-            if (found := self._lookup(checkpoint_id)) is not None:
+            if (found := self._lookup(checkpoint_id, mark)) is not None:
                 return found
-            return self._load(checkpoint_id)
+            return self._load(checkpoint_id, mark)
 
     def state(self, checkpoint_id: str) -> State:
         """Where a checkpoint stands: absent from this machine, idle, loading, ready or failed."""
@@ -72,27 +74,32 @@ class DetectorPool:
     def device_name(self) -> str:
         """For people, "CPU, 2 threads, bf16"; what was asked for while nothing is loaded yet."""
         with self._guard:
-            detector = next(iter(self._detectors.values()), None)
+            _, detector = next(iter(self._detectors.values()), (None, None))
         return detector.describe_device() if detector is not None else self._device
 
-    def _lookup(self, checkpoint_id: str) -> Detector | None:
+    def _lookup(self, checkpoint_id: str, mark: object) -> Detector | None:
+        """The detector in memory, unless its files have changed since."""
         with self._guard:
-            if checkpoint_id in self._detectors:
-                self._detectors.move_to_end(checkpoint_id)
-            return self._detectors.get(checkpoint_id)
+            loaded_mark, detector = self._detectors.get(checkpoint_id, (None, None))
+            if detector is None or loaded_mark != mark:
+                return None
+            self._detectors.move_to_end(checkpoint_id)
+            return detector
 
-    def _load(self, checkpoint_id: str) -> Detector:
+    def _load(self, checkpoint_id: str, mark: object) -> Detector:
         with self._guard:
             self._loading.add(checkpoint_id)
             self._failures.pop(checkpoint_id, None)
+            # Make room first: memory may not hold one more than allowed.
+            self._detectors.pop(checkpoint_id, None)
+            while len(self._detectors) >= self._max_loaded:
+                self._detectors.popitem(last=False)
         try:
             from adaclip.engine.detector import load_detector
 
             detector = load_detector(checkpoint_id, device=self._device, precision=self._precision)
             with self._guard:
-                self._detectors[checkpoint_id] = detector
-                while len(self._detectors) > self._max_loaded:
-                    self._detectors.popitem(last=False)
+                self._detectors[checkpoint_id] = (mark, detector)
         except Exception as error:
             with self._guard:
                 self._failures[checkpoint_id] = str(error)
@@ -101,3 +108,9 @@ class DetectorPool:
             with self._guard:
                 self._loading.discard(checkpoint_id)
         return detector
+
+
+def _mark(checkpoint_id: str) -> object:
+    """What the files of a checkpoint are like now; None for an unknown one."""
+    known = {info.id: info for info in catalogue()}
+    return fingerprint(known[checkpoint_id]) if checkpoint_id in known else None

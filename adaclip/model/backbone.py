@@ -52,7 +52,8 @@ def _declare_torchvision_operators() -> None:
 
 def backbone_config(name: str) -> dict[str, Any]:
     """open_clip's model config for `name`; raises CheckpointError for a name it does not know."""
-    config = open_clip().get_model_config(name)
+    # A name with a scheme would make open_clip ask the hub.
+    config = None if ":" in name else open_clip().get_model_config(name)
     if config is None:
         raise CheckpointError(
             f"open_clip knows no model named {name!r}; use for example ViT-B-16 or ViT-L-14-336"
@@ -71,6 +72,16 @@ def build_clip(config: Mapping[str, Any], *, empty: bool = False) -> nn.Module:
     Raises:
         CheckpointError: the model has no plain ViT with a class token.
     """
+    try:
+        return _build(config, empty)
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise CheckpointError(
+            f"the backbone's config cannot be built ({type(error).__name__}: {error}); "
+            "the file is damaged or made for another version"
+        ) from error
+
+
+def _build(config: Mapping[str, Any], empty: bool) -> nn.Module:
     fields = {k: copy.deepcopy(config[k]) for k in ("embed_dim", "vision_cfg", "text_cfg")}
     vision = fields["vision_cfg"]
     unsuitable = vision.get("timm_model_name") or not isinstance(vision.get("layers", 12), int)

@@ -154,7 +154,8 @@ def save_checkpoint(
 
     Args:
         metadata: what `adaclip.stores.weights.read_metadata` reads back.
-        int8: store large matrices as int8 with a scale per row, the rest in fp16.
+        int8: store large matrices as int8 with a scale per row, other arrays in fp16, vectors
+            in fp32.
     """
     from safetensors.torch import save_file
 
@@ -195,6 +196,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         else:
             learned[name] = full
     return learned, backbone
+
+
+def as_int8_file(value: Tensor) -> Tensor:
+    """What a tensor reads back as after an int8 save."""
+    if value.ndim < 2:
+        return value
+    if value.ndim > 2 or value.shape[1] < MIN_INT8_COLUMNS:
+        return value.half().float()
+    stored, scale = to_int8(value)
+    return stored.float() * scale
 
 
 def to_int8(matrix: Tensor) -> tuple[Tensor, Tensor]:

@@ -86,8 +86,10 @@ def _plus_plus(points: Tensor, draws: Tensor) -> Tensor:
     first = (draws[0, 0] * count).long().clamp(max=count - 1).expand(batch)
     centres = [points[rows, first]]
     distance = _squared_distances(centres[0].unsqueeze(1), points).squeeze(1)  # (B, P)
+    # A running sum as a product: a GPU's cumsum does not give the same bits each time.
+    running = torch.ones(count, count, device=points.device, dtype=points.dtype).triu()
     for draw in draws[1:]:
-        cumulative = distance.cumsum(dim=1)
+        cumulative = distance @ running
         target = draw * cumulative[:, -1:]  # (B, trials)
         drawn = torch.searchsorted(cumulative, target, right=True).clamp(max=count - 1)
         candidates = points[rows.unsqueeze(1), drawn]  # (B, trials, F)

@@ -6,6 +6,7 @@ Source: AdaCLIP, after WinCLIP's compositional prompts.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,9 +51,13 @@ def tokenize(class_name: str, context_length: int = 77) -> Tensor:
     Cutting is exact: attention is causal and only the end-of-text position is read. A name too
     long for the context is cut by the tokenizer, which keeps the end-of-text token.
     """
-    tokenizer = open_clip().SimpleTokenizer(context_length=context_length)
-    ids = tokenizer(sentences(class_name))
+    ids = _tokenizer(context_length)(sentences(class_name))
     return ids[:, : int(end_of_text(ids).max()) + 1].clone()
+
+
+@functools.cache
+def _tokenizer(context_length: int) -> Any:
+    return open_clip().SimpleTokenizer(context_length=context_length)
 
 
 def end_of_text(ids: Tensor) -> Tensor:

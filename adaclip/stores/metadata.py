@@ -24,7 +24,7 @@ METADATA_KEY = "adaclip"
 _MAX_HEADER_BYTES = 100_000_000
 _LENGTH_BYTES = 8
 # Logits; beyond any logit the model can reach, so a larger one is a mistake.
-_MAX_REVIEW_BAND = 1000.0
+_MAX_REVIEW_BAND = 200.0
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "title": str,
     "model": dict,

@@ -34,6 +34,7 @@ __all__ = [
     "downloads",
     "find",
     "find_backbone",
+    "fingerprint",
     "is_here",
     "read_metadata",
     "weights_home",
@@ -85,6 +86,17 @@ def find(
     if "error" in info.details:
         raise CheckpointError(f"checkpoint {info.id!r} cannot be used: {info.details['error']}")
     raise CheckpointError(f"checkpoint {info.id!r} is not on this machine. {info.how_to_get}")
+
+
+def fingerprint(info: CheckpointInfo) -> tuple[object, ...]:
+    """Something that changes whenever a file the checkpoint is made of changes; for caches."""
+    if info.members:
+        return (info.id, *(fingerprint(_lookup(m, None, allow_paths=True)) for m in info.members))
+    marks: list[object] = [info.id]
+    for path in (info.details.get("file"), info.details.get("backbone_path")):
+        facts = os.stat(path) if path and os.path.isfile(path) else None
+        marks.append(facts and (str(path), facts.st_mtime_ns, facts.st_size))
+    return tuple(marks)
 
 
 def find_backbone(name: str) -> Path | None:

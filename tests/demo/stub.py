@@ -117,6 +117,9 @@ class StubPool:
             return "ready"
         return "idle" if any(i.id == checkpoint_id and i.present for i in infos()) else "absent"
 
+    def failure(self, checkpoint_id: str) -> str | None:
+        return None
+
     @property
     def calls(self) -> int:
         return sum(detector.calls for detector in self.detectors.values())
@@ -129,6 +132,7 @@ def stub_services(folder: Path, *, seconds: float = 0.0, load_seconds: float = 0
         "store": ResultStore(folder),
         "catalogue": infos,
         "fetch": no_hub,
+        "downloads": lambda checkpoint_id: [("hub",)] if checkpoint_id == "published" else [],
     }
     return Services(**values | changes)
 

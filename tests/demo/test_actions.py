@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import time
+import warnings
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
-from adaclip.errors import AdaClipError, FetchError, InputError
-from demo import intake, panels
+from adaclip.errors import CheckpointError, FetchError, InputError
+from demo import detect_tab, intake, panels
 from demo.detect_actions import DetectActions
 from demo.look import Look
 from tests.demo.stub import infos, stub_services, tile
@@ -61,13 +65,23 @@ def test_other_weights_bring_their_own_thresholds(do, upload):
 
 
 def test_a_device_in_use_is_said(do, services, upload):
-    key = drop(do, upload())
-    with services.device_line.taken():
-        screen = do.start(key, "", "tile", "lite", 0.5, LOOK)
-    assert "The device is in use: 1 run is ahead" in screen["verdict"]
-    assert screen["cancel"].visible
-    assert "Cancelled" in do.cancel(key)["verdict"]
-    assert list(do.run(key)) == []
+    keys = [drop(do, upload(f"{n}.png")) for n in range(3)]
+    screens = [do.start(key, "", "tile", "lite", 0.5, LOOK) for key in keys]
+    assert "The device is in use" not in screens[0]["verdict"]
+    assert "The device is in use: 1 run is ahead" in screens[1]["verdict"]
+    assert "The device is in use: 2 runs are ahead" in screens[2]["verdict"]
+    assert screens[2]["cancel"].visible
+    assert "Cancelled" in do.cancel(keys[1])["verdict"]
+    assert list(do.run(keys[1])) == []
+    assert services.runs_ahead == 2
+    for key in (keys[0], keys[2]):
+        list(do.run(key))
+    assert services.runs_ahead == 0
+    with services.device_line.taken():  # an API call
+        again = do.start(keys[1], "", "tile", "lite", 0.5, LOOK)
+    assert "1 run is ahead" in again["verdict"]
+    services.store.drop(keys[1])
+    assert services.runs_ahead == 0
 
 
 def test_a_fast_run_does_not_flood_the_page(do, upload):
@@ -205,6 +219,46 @@ def test_an_absent_checkpoint_can_be_fetched_and_a_present_one_not(do):
     assert not do.describe("", "lite", "x")["fetch"].visible
 
 
+def test_only_what_the_hub_has_can_be_fetched(tmp_path):
+    listed = infos()
+    own = dataclasses.replace(
+        listed[2], id="own", how_to_get="Put it there; `python -m adaclip fetch` cannot help."
+    )
+    gone = dataclasses.replace(listed[2], id="gone", how_to_get="")
+
+    def downloads(checkpoint_id):
+        if checkpoint_id == "gone":
+            raise CheckpointError("unknown")
+        return [("hub",)] if checkpoint_id == "published" else []
+
+    services = stub_services(tmp_path, catalogue=lambda: [own, gone, *listed], downloads=downloads)
+    assert [i.id for i in services.catalogue() if services.can_fetch(i)] == ["published"]
+
+
+def test_thresholds_set_before_the_first_run_are_kept(services, upload):
+    chosen = infos()[1]
+    moved = dataclasses.replace(
+        services, defaults=dataclasses.replace(services.defaults, checkpoint=chosen.id)
+    )
+    with warnings.catch_warnings():  # Gradio leaves an event loop to the garbage collector
+        warnings.simplefilter("ignore", ResourceWarning)
+        with gr.Blocks(analytics_enabled=False):
+            tab = detect_tab.build(moved)
+        gc.collect()
+    assert (tab.threshold.value, tab.map_threshold.value) == (0.9, chosen.map_threshold)
+    do = DetectActions(moved)
+    key = drop(do, upload())
+    screen = do.start(key, tab.judged.value, "tile", chosen.id, 0.77, LOOK)
+    assert "threshold" not in screen
+    assert moved.store.get(key).threshold.value == 0.77
+
+
+def test_the_reason_of_a_failed_load_is_said():
+    said = panels.device_status("failed", "CPU", "Lite", "the file <x>\nis damaged")
+    assert "Lite could not be loaded: the file &lt;x&gt; is damaged" in said
+    assert "could not be loaded<" in panels.device_status("failed", "CPU", "Lite")
+
+
 def test_a_failed_fetch_ends_with_the_reason(do):
     last = list(do.fetch("", "published", "x"))[-1]
     assert "cannot be reached" in last["card"]
@@ -252,8 +306,43 @@ def test_api_answers_have_the_documented_fields(services, upload):
         "seconds",
     ]
     assert answer["threshold_source"] == "F1-max on synthetic parts"
-    with pytest.raises(AdaClipError, match="from 0 to 1"):
-        intake.detect_one(services, upload("x.png"), "tile", "lite", 2)
+    # Within half a slider step of the recommended 0.5, where the page would snap.
+    answer = intake.detect_one(services, upload("x.png"), "tile", "lite", 0.5004)
+    assert (answer["threshold"], answer["threshold_source"]) == (0.5004, "manual")
+
+
+@pytest.mark.parametrize("threshold", [2, -0.01, float("nan"), float("inf"), True, "0.5"])
+def test_an_api_threshold_that_is_none_is_refused(services, upload, threshold):
+    with pytest.raises(InputError, match="from 0 to 1"):
+        intake.detect_one(services, upload("x.png"), "tile", "lite", threshold)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [
+        (None, "no picture yet"),
+        ({"path": "https://example.org/x.png"}, "Web addresses"),
+        ({"path": "HTTP://127.0.0.1/x.png"}, "Web addresses"),
+        ({"path": "/etc/passwd"}, "not uploaded"),
+        ({"path": None}, "not uploaded"),
+        ("/etc/passwd", "not uploaded"),
+        ([1], "not uploaded"),
+    ],
+)
+def test_an_api_call_names_an_upload_or_is_refused(services, image, words):
+    with pytest.raises(InputError, match=words):
+        intake.api_image(image, services.store.folder)
+
+
+def test_an_api_call_may_name_an_upload(services, upload):
+    path = upload()
+    assert intake.api_image({"path": str(path)}, services.store.folder) == path.resolve()
+
+
+@pytest.mark.parametrize("data", [[{"path": "http://x"}], {"a": [{"b": {"path": "https://x"}}]}])
+def test_web_addresses_are_found_at_any_depth(data):
+    assert intake.names_url(data)
+    assert not intake.names_url(["http://x is only text", {"path": "/tmp/x"}, None, 3])
 
 
 def test_suggestions_cover_the_published_classes_in_words():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
 
-from adaclip.errors import InputError
+from adaclip.errors import ImageError, InputError
 from adaclip.types import Detection
 from demo import runner
+from demo.detect_actions import _prepare
 from tests.demo.stub import StubDetector, infos, stub_services, tile
 
 
@@ -64,7 +66,71 @@ def test_a_closed_page_leaves_a_cancelled_batch(services, upload):
     next(steps)
     steps.close()
     assert batch.phase == "cancelled"
-    assert services.device_line.active == 0
+    assert services.runs_ahead == 0
+
+
+@pytest.mark.parametrize("end", [list, lambda steps: steps.close()])
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_cancelled_run_leaves_the_next_one_alone(services, upload, monkeypatch, end, refused):
+    batch = make(services, [upload(f"{n}.png", tile([(0, 0, n + 9, 30)])) for n in range(4)])
+    steps = runner.run(services, batch)
+    while batch.done == 0:
+        next(steps)
+    batch.cancelled.set()
+    batch.phase = "cancelled"
+    _prepare(batch, infos()[1], "carpet")
+    if refused:
+        monkeypatch.setattr(runner, "open_picture", no_picture)
+    end(steps)
+    assert [item.waiting for item in batch.items] == [True] * 4
+    assert (batch.phase, batch.message, batch.seconds) == ("waiting", "", 0.0)
+    monkeypatch.undo()
+    list(runner.run(services, batch))
+    assert batch.phase == "done"
+    assert {item.detection.checkpoint for item in batch.items} == {"mvtec"}
+
+
+def no_picture(*_):
+    raise ImageError("gone")
+
+
+def test_a_run_cancelled_while_loading_leaves_the_next_one_alone(tmp_path, upload):
+    services = stub_services(tmp_path / "served", load_seconds=0.6)
+    batch = make(services, [upload()])
+    steps = runner.run(services, batch)
+    next(steps)
+    batch.cancelled.set()
+    _prepare(batch, infos()[1], "carpet")
+    list(steps)
+    assert (batch.phase, batch.message) == ("waiting", "")
+
+
+def test_what_the_engine_refused_once_is_asked_again(services, upload, monkeypatch):
+    def refuse(*_, **__):
+        raise InputError("too odd")
+
+    batch = make(services, [upload()])
+    with monkeypatch.context() as patched:
+        patched.setattr(StubDetector, "stream", lambda *a, **k: (refuse() for _ in a[1]))
+        list(runner.run(services, batch))
+    assert batch.current.error == "too odd"
+    _prepare(batch, infos()[0], "tile")
+    assert batch.current.waiting
+    list(runner.run(services, batch))
+    assert batch.current.detection is not None
+    assert batch.current.error == ""
+
+
+def test_other_weights_under_the_same_id_are_another_question(services, upload, tmp_path):
+    path, weights = upload(), tmp_path / "weights.safetensors"
+    info = dataclasses.replace(infos()[0], details={"file": str(weights)})
+    for calls, content in ((1, b"one"), (1, b"one"), (2, b"other")):
+        if not weights.exists() or weights.read_bytes() != content:
+            weights.write_bytes(content)
+        batch = make(services, [path])
+        batch.checkpoint = info
+        list(runner.run(services, batch))
+        assert services.pool.calls == calls
 
 
 def test_cancel_while_the_model_loads_does_not_wait_for_it(tmp_path, upload):

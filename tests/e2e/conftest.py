@@ -62,13 +62,16 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served() -> Iterator[Served]:
     """One page for all tests; the model takes a quarter of a second per picture."""
     from demo.ui import build_ui, shell_params
 
     services = stub_services(_FOLDER, seconds=0.25)
-    weights = tmp_path_factory.mktemp("weights")
-    (weights / "secret.safetensors").write_bytes(b"weights")
+    # Beside what is served: only `blocked_paths` keeps it in.
+    weights, public = _FOLDER / "weights", _FOLDER / "public"
+    for folder in (weights, public):
+        folder.mkdir()
+        (folder / "secret.safetensors").write_bytes(b"weights")
     page = build_ui(services)
     page.launch(
         server_name="127.0.0.1",

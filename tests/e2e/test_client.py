@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import httpx
 import pytest
+from gradio import processing_utils
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
@@ -41,7 +46,9 @@ def test_a_threshold_of_ones_own(client, picture):
     image = handle_file(picture())
     answer = client.predict(image=image, threshold=0.99, api_name="/detect")
     assert answer["verdict"] != "anomalous"
-    assert (answer["threshold"], answer["threshold_source"]) == (0.99, "set by you")
+    assert (answer["threshold"], answer["threshold_source"]) == (0.99, "manual")
+    answer = client.predict(image=image, threshold=0.5004, api_name="/detect")
+    assert (answer["threshold"], answer["threshold_source"]) == (0.5004, "manual")
 
 
 def test_the_same_question_asks_the_model_once(client, served, picture):
@@ -79,6 +86,44 @@ def test_without_an_image_there_is_a_sentence(client):
         client.predict(image=None, api_name="/detect")
 
 
+@pytest.fixture
+def neighbour() -> Iterator[tuple[str, list[str]]]:
+    """A web server on this machine, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/x.png", asked
+        server.shutdown()
+
+
+def test_a_web_address_is_not_fetched(client, neighbour, monkeypatch):
+    url, asked = neighbour
+    # Gradio's own download refuses this machine's addresses; other hosts' must not be asked either.
+    downloads: list[str] = []
+
+    async def download(url: str, cache_dir: str) -> str:
+        downloads.append(url)
+        httpx.get(url)
+        return url
+
+    monkeypatch.setattr(processing_utils, "async_ssrf_protected_download", download)
+    with pytest.raises(AppError, match="Web addresses are not fetched"):
+        client.predict(image=handle_file(url), api_name="/detect")
+    # As any other argument of any event, too.
+    with pytest.raises(AppError, match="Web addresses are not fetched"):
+        client.predict(image=None, class_name=handle_file(url), api_name="/detect")
+    assert (asked, downloads) == ([], [])
+
+
 def test_only_detect_is_on_offer(client, served):
     assert set(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == {
         "/detect"
@@ -96,8 +141,11 @@ def test_files_of_the_machine_are_not_served(served, path):
 def test_weights_are_not_served(served):
     path = served.folder / "secret.safetensors"
     assert httpx.get(f"{served.url}/gradio_api/file={path}").status_code == 403
+    twin = served.folder.parent / "public" / path.name  # as served.folder, but not blocked
+    assert httpx.get(f"{served.url}/gradio_api/file={twin}").content == path.read_bytes()
 
 
 def test_there_is_no_monitoring_and_no_run_history(served):
     assert httpx.get(f"{served.url}/monitoring").status_code in (403, 404)
-    assert httpx.get(f"{served.url}/config").json().get("run_history") in (False, None)
+    assert httpx.get(f"{served.url}/gradio_api/runs").status_code == 404
+    assert httpx.get(f"{served.url}/config").json()["run_history"] is False

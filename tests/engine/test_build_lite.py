@@ -85,7 +85,7 @@ def test_training_learns_and_leaves_the_image_tower_alone(
     assert metadata["trained_on"] == ["synthetic"]
 
 
-def test_features_can_be_interrupted_and_resumed(tmp_path: Path) -> None:
+def test_what_is_done_is_kept_on_disk(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, 5, 4)
     store.names[2] = "bottle"
     again = FeatureStore(tmp_path, 5, 4)

@@ -98,3 +98,12 @@ def test_a_real_checkpoint_from_the_weights_folder(home: Path) -> None:
     assert pool.device_name == "cpu"
     assert pool.get("mine").info.title == "mine"
     assert pool.device_name.endswith("fp32")
+
+
+def test_a_replaced_file_is_loaded_again(home: Path) -> None:
+    write_tiny(home / "mine.safetensors")
+    pool = DetectorPool(device="cpu", precision="fp32")
+    first = pool.get("mine")
+    assert pool.get("mine") is first
+    write_tiny(home / "mine.safetensors", seed=7)
+    assert pool.get("mine") is not first
