@@ -125,9 +125,7 @@ def _fill_row(index: int) -> None:
     model, store = _worker["model"], _worker["store"]
     sample = generate(store.seed, index, size=LITE_MODEL.image_size)
     pixels = preprocess(sample.image, LITE_MODEL.image_size, LITE_PREPROCESSING)
-    class_token, stage_tokens = model.encode_image(
-        torch.from_numpy(pixels)[None], torch.zeros(1, 384)
-    )
+    class_token, stage_tokens = model.encode_image(torch.from_numpy(pixels)[None], None)
     store.tokens[index] = torch.cat(stage_tokens).half().numpy()
     store.class_tokens[index] = class_token[0].numpy()
     mask = torch.from_numpy(sample.mask.astype(np.float32))[None, None]

@@ -93,9 +93,11 @@ class AdaCLIP(nn.Module):
             first_pass: (B, D), the unprompted class token if already known (models that share a
                 backbone share it).
         """
-        if first_pass is None:
+        if first_pass is None and self.needs_first_pass:
             first_pass = self.unprompted_class_token(images)
         class_token, stage_tokens = self.encode_image(images, first_pass)
+        if first_pass is None:  # this pass was unprompted too, or no prompt asks for one
+            first_pass = class_token
         text_features = self.encode_text(token_ids, first_pass)
         class_token = F.normalize(self.class_projection(class_token), dim=-1)
         patch_tokens = torch.stack(
@@ -133,23 +135,22 @@ class AdaCLIP(nn.Module):
 
     @property
     def needs_first_pass(self) -> bool:
-        """True when a prompt depends on the image."""
-        return any(
-            p is not None and p.dynamic is not None
-            for p in (self.visual_prompts, self.text_prompts)
-        )
+        """True when a prompt depends on the image and the prompted pass cannot serve for it."""
+        prompts = (self.visual_prompts, self.text_prompts)
+        dynamic = any(p is not None and p.dynamic is not None for p in prompts)
+        return dynamic and self.visual_prompts is not None
 
     @torch.no_grad()
     def unprompted_class_token(self, images: Tensor) -> Tensor:
         """The frozen encoder's class token (B, D), from which dynamic prompts are made."""
-        if not self.needs_first_pass:
-            return images.new_zeros(images.shape[0], self.clip.visual.output_dim)
         x = self._embed_image(images)
         for block in self.clip.visual.transformer.resblocks:
             x = run_block(block, x)
         return self._read_class_token(x)
 
-    def encode_image(self, images: Tensor, first_pass: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def encode_image(
+        self, images: Tensor, first_pass: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
         """Prompted: (B, 3, S, S) -> class token (B, D), patch tokens (B, L, Dv) per stage."""
         prompts = self.visual_prompts(first_pass) if self.visual_prompts is not None else []
         x = self._embed_image(images)

@@ -46,8 +46,11 @@ class HybridPrompts(nn.Module):
         self.static = StaticPrompts(depth, length, width) if kind != "dynamic" else None
         self.dynamic = DynamicPrompts(length, embed_dim, width) if kind != "static" else None
 
-    def forward(self, class_token: Tensor) -> list[Tensor]:
-        """Class token (B, D) -> J prompts, each (B, M, W), or (1, M, W) if the same for all."""
+    def forward(self, class_token: Tensor | None) -> list[Tensor]:
+        """Class token (B, D) -> J prompts, each (B, M, W), or (1, M, W) if the same for all.
+
+        Static prompts need no class token.
+        """
         dynamic = self.dynamic(class_token) if self.dynamic is not None else None
         prompts: list[Tensor] = []
         for block in range(self.depth):
