@@ -121,12 +121,10 @@ def _check(path: Path, metadata: dict[str, Any]) -> None:
         raise _damaged(path, "metadata field 'trained_on' is not a list of names")
     _check_thresholds(path, metadata)
     try:
-        model = ModelConfig.from_mapping(metadata["model"])
+        ModelConfig.from_mapping(metadata["model"])
         PreprocessingConfig.from_mapping(metadata["preprocessing"])
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    if not isinstance(model.backbone, str):
-        raise _damaged(path, "metadata field 'model.backbone' is not a name")
 
 
 def _check_thresholds(path: Path, metadata: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from tests.stores.samples import METADATA, safetensors
         ({"includes_backbone": 1}, "'includes_backbone'"),
         ({"details": []}, "'details'"),
         ({"model": {"depth": 3}}, "unknown ModelConfig field"),
-        ({"model": {"backbone": 3}}, r"'model\.backbone'"),
+        ({"model": {"backbone": 3}}, "ModelConfig field backbone"),
         ({"preprocessing": {"zoom": 3}}, "unknown PreprocessingConfig field"),
     ],
 )
