@@ -244,13 +244,13 @@ def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dic
     threshold, review = np.quantile(normal, [0.99, 0.9])
     return {
         "format": 1,
-        "title": "Lite · DINOv2 ViT-S/14, ships with the project",
+        "title": "Lite · DINOv2 ViT-S/14",
         "model": asdict(LITE_MODEL),
         "preprocessing": asdict(LITE_PREPROCESSING),
         "trained_on": ["synthetic"],
         "threshold": {
-            "value": _sigmoid(threshold),
-            "source": f"99th percentile of {len(normal)} held-out synthetic normal pictures",
+            "value": round(_sigmoid(threshold), 3),
+            "source": f"99th percentile of {len(normal)} synthetic normals",
             "review_band": float(threshold - review),
         },
         "map_threshold": round(_sigmoid(best_patch_margin(patch_margins, validation)), 3),
