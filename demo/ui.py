@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adaclip.config import MAX_CLASS_NAME_LENGTH
 from demo import detect_tab, intake, messages, panels
@@ -40,6 +43,21 @@ class Page(gr.Blocks):
         if intake.names_url(inputs):
             raise gr.Error(messages.NO_URLS, print_exception=False)
         return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+
+
+class NoForwarding:
+    """Gradio's file and proxy routes fetch an address for whoever asks; here they do not."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """403 for a path that names an address elsewhere; everything else passes."""
+        path = scope.get("path", "").lower()
+        if any(mark in path for mark in ("file=http:", "file=https:", "/proxy=")):
+            await PlainTextResponse(messages.NO_URLS, 403)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 def build_ui(services: Services) -> gr.Blocks:
@@ -81,6 +99,7 @@ def shell_params(*, weights_folder: Path | None = None) -> dict[str, Any]:
         "strict_cors": True,
         "footer_links": ["api"],
         "max_file_size": MAX_FILE_SIZE,
+        "app_kwargs": {"middleware": [Middleware(NoForwarding)]},
         "allowed_paths": [],
         "blocked_paths": [str(weights_folder)] if weights_folder else [],
     }

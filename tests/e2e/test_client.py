@@ -12,6 +12,8 @@ from gradio import processing_utils
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
+from demo import messages
+
 FIELDS = {
     "image": str,
     "class_name": str,
@@ -136,6 +138,13 @@ def test_only_detect_is_on_offer(client, served):
 @pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", "app.py", "demo/ui.py"])
 def test_files_of_the_machine_are_not_served(served, path):
     assert httpx.get(f"{served.url}/gradio_api/file={path}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize("route", ["file=http://", "file=https://", "proxy=http://"])
+def test_the_server_fetches_no_address_for_anyone(served, route):
+    answer = httpx.get(f"{served.url}/gradio_api/{route}127.0.0.1:9/picture.png")
+    assert answer.status_code == 403
+    assert answer.text == messages.NO_URLS
 
 
 def test_weights_are_not_served(served):
