@@ -185,7 +185,9 @@ class DetectActions:
         batch = self._store.get(key)
         of_dataset = "" if batch is not None and batch.is_example else str(class_name or "")
         return {
-            "card": panels.checkpoint_card(info, of_dataset, note),
+            "card": panels.checkpoint_card(
+                info, of_dataset, note, words=str(class_name or self._services.defaults.class_name)
+            ),
             "fetch": gr.Button(visible=self._services.can_fetch(info)),
         }
 

@@ -113,7 +113,9 @@ def _setup(services: Services) -> dict:
     with gr.Row(elem_id="go"):
         detect = gr.Button("Detect", variant="primary", elem_id="detect")
         cancel = gr.Button("Cancel", variant="stop", visible=False, elem_id="cancel")
-    card = html(panels.checkpoint_card(chosen, ""), elem_id="card")
+    card = html(
+        panels.checkpoint_card(chosen, "", words=services.defaults.class_name), elem_id="card"
+    )
     with gr.Row(elem_id="fetch-row"):
         fetch = gr.Button(
             "Fetch it", size="sm", visible=services.can_fetch(chosen), elem_id="fetch"

@@ -154,6 +154,11 @@ def leak(dataset: str) -> str:
     )
 
 
+def sentences_for(words: str) -> str:
+    """Over the list of final prompts."""
+    return f"The sentences it compares “{words}” with"
+
+
 def packing(done: int, total: int) -> str:
     """A ZIP in the making."""
     return f"Packing {done} of {total}…"

@@ -10,6 +10,7 @@ from PIL import Image
 
 import adaclip
 from adaclip.data.registry import dataset_name, datasets_with_class
+from adaclip.sentences import sentences
 from adaclip.types import CheckpointInfo
 from demo import messages
 from demo.icons import icon
@@ -143,14 +144,23 @@ def _drawing() -> str:
     )
 
 
-def checkpoint_card(info: CheckpointInfo, class_name: str, problem: str = "") -> str:
-    """What the chosen checkpoint learned from; a leak, how to get it, why it could not be got."""
+def checkpoint_card(
+    info: CheckpointInfo, class_name: str, problem: str = "", *, words: str = ""
+) -> str:
+    """What the chosen checkpoint learned from; a leak, how to get it, why it could not be got.
+
+    `words` fill the sentences the model is asked with; `class_name` is looked for in datasets.
+    """
     facts = f"<p><span>Trained on</span>{esc(trained_on(info))}</p>"
     size = "" if not info.size_bytes else f" · {info.size_bytes / 1e6:.0f} MB"
     facts += f"<p><span>Model</span>{esc(info.backbone)}{size}</p>"
     if info.licence:
         facts += f"<p><span>Licence</span>{esc(info.licence)}</p>"
     parts = [f'<div class="facts-card">{facts}</div>']
+    if words:
+        listed = "<br>".join(esc(sentence) for sentence in sentences(words))
+        summary = esc(messages.sentences_for(words))
+        parts.append(f"<details><summary>{summary}</summary><small>{listed}</small></details>")
     leaks = leaking(info, class_name)
     if leaks:
         names = " and ".join(dataset_name(key) for key in leaks)

@@ -19,11 +19,12 @@ ALLOWED = {
     "adaclip.errors": (),
     "adaclip.config": NOUNS,
     "adaclip.types": NOUNS,
+    "adaclip.sentences": (),
     "adaclip.rendering": NOUNS,
     "adaclip.regions": NOUNS,
     "adaclip.outputs": (*NOUNS, "adaclip.data", "adaclip.rendering", "adaclip.stores"),
     "adaclip.data": (*NOUNS, "adaclip.data"),
-    "adaclip.model": (*NOUNS, "adaclip.data", "adaclip.model"),
+    "adaclip.model": (*NOUNS, "adaclip.sentences", "adaclip.data", "adaclip.model"),
     "adaclip.stores": (*NOUNS, "adaclip.stores"),
     "adaclip.engine": (*NOUNS, "adaclip.data", "adaclip.model", "adaclip.stores", "adaclip.engine"),
     "adaclip.cli": ("adaclip",),
@@ -48,10 +49,21 @@ def within(module: str, package: str) -> bool:
     return module == package or module.startswith(package + ".")
 
 
+def parsed(text: str) -> ast.Module:
+    """CPython 3.11 counts the parser's depth for all threads together (gh-106905), so a parse
+    beside one of gradio's threads may stumble: then once more."""
+    for _ in range(5):
+        try:
+            return ast.parse(text)
+        except SystemError:
+            continue
+    return ast.parse(text)
+
+
 def imports_of(path: Path) -> set[str]:
     """Every module imported anywhere in a file, for type checkers alone excepted."""
     found: set[str] = set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path.read_text(encoding="utf-8"))
     skipped = {
         id(node)
         for branch in ast.walk(tree)
@@ -105,7 +117,7 @@ def test_light_imports_load_no_torch(statement: str) -> None:
 def test_files_and_functions_are_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MAX_FILE_LINES
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
             assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
 

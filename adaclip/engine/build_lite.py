@@ -256,7 +256,10 @@ def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dic
         "map_threshold": round(_sigmoid(best_patch_margin(patch_margins, validation)), 3),
         "licence": "MIT; backbone DINOv2 Apache-2.0",
         "includes_backbone": True,
-        "details": {"recipe": asdict(recipe)},
+        "details": {
+            "note": "A first version: good at cracks and surface defects, often wrong on objects.",
+            "recipe": asdict(recipe),
+        },
     }
 
 

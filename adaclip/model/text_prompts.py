@@ -1,7 +1,4 @@
-"""The sentences that describe a class in its normal and abnormal states.
-
-Source: AdaCLIP, after WinCLIP's compositional prompts.
-"""
+"""The sentences as token ids, and their features averaged per state."""
 
 from __future__ import annotations
 
@@ -12,36 +9,7 @@ import torch
 from torch import Tensor
 
 from adaclip.model.backbone import open_clip
-
-NORMAL_STATES = (
-    "{}",
-    "flawless {}",
-    "perfect {}",
-    "unblemished {}",
-    "{} without flaw",
-    "{} without defect",
-    "{} without damage",
-)
-ABNORMAL_STATES = (
-    "damaged {}",
-    "broken {}",
-    "{} with flaw",
-    "{} with defect",
-    "{} with damage",
-)
-TEMPLATES = (
-    "a bad photo of a {}.",
-    "a low resolution photo of the {}.",
-    "a bad photo of the {}.",
-    "a cropped photo of the {}.",
-)
-
-
-def sentences(class_name: str) -> list[str]:
-    """All 48 sentences for a class name: 28 normal ones, then 20 abnormal ones."""
-    name = class_name.replace("-", " ")
-    states = [state.format(name) for state in NORMAL_STATES + ABNORMAL_STATES]
-    return [template.format(state) for state in states for template in TEMPLATES]
+from adaclip.sentences import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
+import adaclip.sentences
 from adaclip.model import text_prompts
 from adaclip.model.semantic_fusion import k_means, semantic_fusion
 from tests.tiny import tiny_model
@@ -67,7 +68,7 @@ def test_only_learned_parameters_get_gradients() -> None:
 
 
 def test_sentences_are_the_published_ones() -> None:
-    sentences = text_prompts.sentences("metal-nut")
+    sentences = adaclip.sentences.sentences("metal-nut")
     assert len(sentences) == 48
     assert sentences[0] == "a bad photo of a metal nut."
     assert sentences[5] == "a low resolution photo of the flawless metal nut."
