@@ -160,7 +160,7 @@ def checkpoint_card(
     if words:
         listed = "<br>".join(esc(sentence) for sentence in sentences(words))
         summary = esc(messages.sentences_for(words))
-        parts.append(f"<details><summary>{summary}</summary><small>{listed}</small></details>")
+        parts.append(f"<details><summary>{summary}</summary><p>{listed}</p></details>")
     leaks = leaking(info, class_name)
     if leaks:
         names = " and ".join(dataset_name(key) for key in leaks)

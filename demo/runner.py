@@ -28,7 +28,8 @@ def run(services: Services, batch: Batch) -> Iterator[None]:
     """Detect every waiting picture of `batch`, yielding after each change worth showing.
 
     Ends with the phase "done", "cancelled" or "failed"; expected errors become `batch.message`
-    or an item's `error`. Stops within one image of `batch.cancelled`, and writes nothing more once
+    or an item's `error`. Stops within one device batch (on a CPU one image) of
+    `batch.cancelled`, and writes nothing more once
     the batch has been made ready for another run.
     """
     assert batch.checkpoint is not None  # set by whoever starts a run
