@@ -110,7 +110,7 @@ def test_images_are_read_as_the_engine_asks(
     for index in range(40):
         save(tmp_path / f"{index:02}.png")
     opened = 0
-    load_image = cli.load_image
+    load_image = cli.detect.load_image
 
     def count(path: Path) -> object:
         nonlocal opened
@@ -118,7 +118,7 @@ def test_images_are_read_as_the_engine_asks(
         assert opened <= stub.read + 4
         return load_image(path)
 
-    monkeypatch.setattr(cli, "load_image", count)
+    monkeypatch.setattr(cli.detect, "load_image", count)
     assert cli.main(["detect", str(tmp_path), "--batch-size", "4"]) == 0
     assert opened == stub.read == 40
 

@@ -1,70 +1,33 @@
-"""The command line: `detect` pictures, list `checkpoints`, `fetch` one.
-
-Results go to stdout, one line each and at once, so that they can be piped and survive an
-interruption; everything else (progress, summary, complaints) goes to stderr. torch is imported
-only by `detect`, when it has something to detect.
-
-Exit codes: 0 all well, 1 some images failed or the reader of stdout left, 2 nothing could be done,
-130 interrupted.
-"""
+"""`detect`: judge images; a line for each as soon as it is done, and files of maps if asked for."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from tqdm import tqdm
 
-from adaclip import __version__
+from adaclip.cli.streams import add_format, positive, progress_bar, unit_interval, write
 from adaclip.config import DetectConfig, Precision
 from adaclip.data.images import FORMATS_TEXT, collect_image_paths, load_image, printable
 from adaclip.errors import AdaClipError, ImageError, InputError, StoreError
 from adaclip.outputs import OutputFolder, is_written_overlay
-from adaclip.types import CheckpointInfo, Detection, Threshold, Verdict
+from adaclip.types import Detection, Threshold, Verdict
 
 if TYPE_CHECKING:
     from adaclip.engine.detector import Detector
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as stop:  # argparse has printed its help or its complaint
-        return int(stop.code or 0)
-    command: Callable[[argparse.Namespace], int] = arguments.command
-    try:
-        return command(arguments)
-    except AdaClipError as error:
-        return _complain(str(error))
-    except BrokenPipeError:
-        _silence_stdout()
-        return 1
-    except OSError as error:  # stdout on a full disk, for one
-        return _complain(str(error))
-    except KeyboardInterrupt:
-        _write("adaclip: interrupted", sys.stderr)
-        return 130
-
-
-def _parser() -> argparse.ArgumentParser:
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Lay out the command's flags."""
     defaults = DetectConfig()
-    parser = argparse.ArgumentParser(
-        prog="adaclip", description="Zero-shot visual anomaly detection with AdaCLIP."
-    )
-    parser.add_argument("--version", action="version", version=f"adaclip {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
     detect = commands.add_parser(
         "detect",
         help="judge images: verdict, score and anomaly map",
@@ -77,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--checkpoint", default=defaults.checkpoint, metavar="ID", help="checkpoint id or file")
     add(
         "--threshold",
-        type=_unit_interval,
+        type=unit_interval,
         metavar="T",
         help="score from which an image is anomalous, 0-1 (default: the checkpoint's own)",
         default=argparse.SUPPRESS,
@@ -86,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--precision", choices=get_args(Precision), default=defaults.precision, help="number type")
     add(
         "--batch-size",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="images at a time (default: the engine chooses)",
         default=argparse.SUPPRESS,
@@ -98,41 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         help="also write margin maps (.npy) and overlays (.png) into this folder",
         default=argparse.SUPPRESS,
     )
-    _add_format(detect, "a table, or one JSON object per image and line")
-
-    checkpoints = commands.add_parser(
-        "checkpoints",
-        help="list the checkpoints and how to get those that are not here",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    checkpoints.set_defaults(command=_checkpoints)
-    _add_format(checkpoints, "a table, or one JSON object per checkpoint and line")
-
-    fetch = commands.add_parser("fetch", help="download a checkpoint from the Hugging Face hub")
-    fetch.set_defaults(command=_fetch)
-    fetch.add_argument("id", metavar="ID", help="as listed by `adaclip checkpoints`")
-    return parser
-
-
-def _add_format(parser: argparse.ArgumentParser, help_text: str) -> None:
-    parser.add_argument("--format", choices=("json", "table"), default="table", help=help_text)
-
-
-def _unit_interval(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
-    return value
-
-
-# --- detect -----------------------------------------------------------------------------------
+    add_format(detect, "a table, or one JSON object per image and line")
 
 
 @dataclass(frozen=True)
@@ -166,23 +95,23 @@ def _detect(arguments: argparse.Namespace) -> int:
         detector, paths, arguments.class_name, getattr(arguments, "batch_size", None)
     )
     if arguments.format == "table":
-        _write(f"{'verdict':<9}  {'score':>6}  {'threshold':>9}  image", sys.stdout)
+        write(f"{'verdict':<9}  {'score':>6}  {'threshold':>9}  image", sys.stdout)
     on_one_screen = sys.stdout.isatty() and sys.stderr.isatty()
     try:
-        with _progress_bar(total=len(paths), unit="image") as bar:
+        with progress_bar(total=len(paths), unit="image") as bar:
             for file, detection in outcomes:
                 record = _record(file, detection, threshold, out)
                 counts["failed" if "error" in record else record["verdict"]] += 1
                 if on_one_screen:  # the update draws the bar again below the line
                     bar.clear()
-                _write(as_line(record), sys.stdout)
+                write(as_line(record), sys.stdout)
                 bar.update()
     except KeyboardInterrupt:
         done = counts.total()
-        _write(f"adaclip: interrupted, {done} of {len(paths)} images done", sys.stderr)
+        write(f"adaclip: interrupted, {done} of {len(paths)} images done", sys.stderr)
         return 130
     if arguments.format == "table":
-        _write(_summary(counts), sys.stderr)
+        write(_summary(counts), sys.stderr)
     if counts["failed"] == counts.total():
         return 2
     return 1 if counts["failed"] else 0
@@ -281,105 +210,3 @@ def _summary(counts: Counter[str]) -> str:
     kinds = [*map(str, reversed(Verdict)), "failed"]
     parts = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
     return f"{counts.total()} image{'s' if counts.total() != 1 else ''}: {parts}"
-
-
-# --- checkpoints and fetch --------------------------------------------------------------------
-
-
-def _checkpoints(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.weights import catalogue
-
-    known = catalogue()
-    lines = (
-        _checkpoint_table(known) if arguments.format == "table" else map(_checkpoint_json, known)
-    )
-    for line in lines:
-        _write(line, sys.stdout)
-    return 0
-
-
-def _checkpoint_json(info: CheckpointInfo) -> str:
-    return json.dumps(
-        {
-            "id": info.id,
-            "backbone": info.backbone,
-            "size_bytes": info.size_bytes,
-            "trained_on": list(info.trained_on),
-            "present": info.present,
-            "how_to_get": info.how_to_get,
-            "threshold": info.threshold.value,
-            "threshold_source": info.threshold.source,
-        }
-    )
-
-
-def _checkpoint_table(known: list[CheckpointInfo]) -> Iterator[str]:
-    """A table of what is short, then a paragraph on each checkpoint with what is not."""
-    rows = [("id", "present", "backbone", "size", "threshold")]
-    for info in known:
-        present = "yes" if info.present else "no"
-        size = "unknown" if info.size_bytes is None else f"{info.size_bytes / 1e6:.0f} MB"
-        rows.append((info.id, present, info.backbone, size, f"{info.threshold.value:.4f}"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
-    for info in known:
-        yield f"\n{info.id}"
-        yield f"  trained on: {', '.join(info.trained_on) or 'unknown'}"
-        yield f"  threshold from: {info.threshold.source}"
-        if not info.present:
-            yield f"  to get it: {info.how_to_get}"
-
-
-def _fetch(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.hub import Progress, fetch
-
-    bars: dict[str, tqdm] = {}
-
-    def show(progress: Progress) -> None:
-        if progress.file not in bars:
-            bars[progress.file] = _progress_bar(
-                total=progress.total_bytes,
-                initial=progress.done_bytes,
-                desc=progress.file,
-                unit="B",
-                unit_scale=True,
-            )
-        bar = bars[progress.file]
-        bar.update(progress.done_bytes - bar.n)
-
-    try:
-        paths = fetch(arguments.id, progress=show)
-    finally:
-        for bar in bars.values():
-            bar.close()
-    for path in paths:
-        _write(str(path), sys.stdout)
-    return 0
-
-
-# --- streams ----------------------------------------------------------------------------------
-
-
-def _progress_bar(**options: Any) -> tqdm:
-    """On stderr, after a second; where stderr is a file, a line now and then is enough."""
-    interval = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(file=sys.stderr, delay=1.0, mininterval=interval, dynamic_ncols=True, **options)
-
-
-def _write(line: str, stream: TextIO) -> None:
-    """One line at once, with "?" for what the stream's encoding lacks."""
-    encoding = stream.encoding or "utf-8"
-    print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
-
-
-def _complain(sentence: str) -> int:
-    _write(f"adaclip: {printable(sentence)}", sys.stderr)
-    return 2
-
-
-def _silence_stdout() -> None:
-    """Let Python's own last flush of a closed pipe go nowhere."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
