@@ -1,0 +1,101 @@
+"""Every word of the benchmark page that the logic, the tables and the charts say."""
+
+from __future__ import annotations
+
+from adaclip.data.images import printable
+
+METRICS = {
+    "auroc": "AUROC",
+    "max_f1": "max-F1",
+    "average_precision": "AP",
+    "aupro": "AUPRO",
+}
+METRIC_HELP = {
+    "auroc": "Area under the ROC curve: how often an anomalous one outranks a normal one.",
+    "max_f1": "The best F1 over all thresholds. Calling everything anomalous reaches the floor.",
+    "average_precision": "Average precision: the area under the precision-recall curve.",
+    "aupro": "Per-region overlap, up to a false-positive rate of 0.3.",
+}
+LEVELS = {"image": "Image", "pixel": "Pixel"}
+DOMAINS = {
+    "all": "All domains",
+    "industrial": "Industrial",
+    "medical": "Medical",
+    "synthetic": "Synthetic",
+}
+OUTCOMES = {
+    "fp": "false alarms",
+    "fn": "missed anomalies",
+    "tp": "detected anomalies",
+    "tn": "correct passes",
+    "wrong": "wrong verdicts",
+    "normal": "normal images",
+    "anomalous": "anomalous images",
+    "failed": "unreadable images",
+}
+ONE_OUTCOME = {
+    "fp": "false alarm",
+    "fn": "missed anomaly",
+    "tp": "detected anomaly",
+    "tn": "correct pass",
+    "wrong": "wrong verdict",
+    "normal": "normal image",
+    "anomalous": "anomalous image",
+    "failed": "unreadable image",
+}
+
+TIMES_100 = "\u00d7 100"
+NA = "n/a"
+NO_IMAGES = "there are no images with a score"
+NO_NORMALS = "there are no normal images"
+NO_ANOMALOUS = "there are no anomalous images"
+NO_MASKS = "the dataset has no masks"
+NOT_PUBLISHED = "not published"
+NOT_MEASURED = "not measured here yet"
+NOT_IN_RUN = "the run has no value for it"
+IMAGE_ONLY = "defined on pixels only"
+FLOOR = "Floor"
+FLOOR_HELP = "max-F1 of calling every image anomalous: no method can be worse at its best threshold"
+NO_FLOOR = "needs the counts of normal and anomalous images"
+NO_PIXEL_FLOOR = "depends on the share of defective pixels, which the publications do not state"
+MEAN = "Mean"
+NO_MEAN = "no value to average"
+
+PUBLISHED = "Published"
+MEASURED = "Measured here"
+RE_EVALUATED = "re-evaluated"
+ALL_PROTOCOLS = "All, each in its own columns"
+TRAINED_MARK = "†"
+TRAINED_ON_IT = "† trained on this dataset: not zero-shot, left out of means"
+PARTIAL_MARK = "◐"
+PARTIAL = "◐ measured on a part of the dataset only, left out of means"
+RE_EVALUATED_MARK = "↻"
+RE_EVALUATION = "↻ measured by somebody else than the method's authors"
+
+
+def percent(value: float | None) -> str:
+    """A metric as tables write it: 0.9024 becomes "90.2"."""
+    return NA if value is None else f"{100 * value:.1f}"
+
+
+def share(value: float | None) -> str:
+    """A rate with its unit: 0.034 becomes "3.4 %"."""
+    return NA if value is None else f"{100 * value:.1f} %"
+
+
+def images(count: int) -> str:
+    """A counted noun."""
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def threshold(value: float) -> str:
+    """A threshold as the page writes it: three digits, more near 0 and 1."""
+    if 0.0 < value < 0.001 or 0.999 < value < 1.0:
+        return f"{value:.6g}"
+    return f"{value:.3f}"
+
+
+def dropped(parameter: str, value: str, reason: str) -> str:
+    """A part of a link that is not followed."""
+    shown = printable(value if len(value) <= 60 else value[:59] + "…")
+    return f"The link's {parameter} “{shown}” is ignored: {reason}."

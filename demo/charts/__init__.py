@@ -1,0 +1,1 @@
+"""The benchmark page's figures: plotly, no gradio, readable on white and on black."""

@@ -1,0 +1,247 @@
+"""The charts: exact counts, patches to click, one threshold in all of them, words for n/a."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from sklearn.metrics import roc_curve
+
+from demo import benchmark_charts as charts
+from demo.benchmark_compare import compare
+from demo.benchmark_scores import read_scores
+from demo.benchmark_select import Known, Selection, images_of
+from demo.benchmark_table import overview
+from demo.charts.scores import bin_edges
+from demo.charts.style import hover
+from tests.demo.benches import cards, image_rows, printed, published, replaced, run_of, some_run
+
+RUN = some_run()
+SCORES = read_scores(RUN.images())
+KNOWN = Known.of([RUN], cards(), published())
+
+
+def operating(figure: go.Figure) -> tuple[float, float]:
+    trace = next(one for one in figure.data if one.name == "at the threshold")
+    return float(trace.x[0]), float(trace.y[0])
+
+
+def images(patch: dict[str, str], threshold: float) -> pd.DataFrame:
+    selection, notes = KNOWN.apply(Selection(run=RUN.id, dataset="synthetic"), patch)
+    assert notes == []
+    return images_of(selection, RUN.images(), threshold)
+
+
+def test_every_bar_of_the_histogram_gives_as_many_images_as_it_is_high() -> None:
+    figure = charts.histogram(SCORES, 0.5)
+    total = 0
+    for trace in figure.data:
+        for height, patch in zip(trace.y, trace.customdata, strict=True):
+            assert len(images(patch, 0.5)) == height
+            total += height
+    assert total == SCORES.n_normal + SCORES.n_abnormal
+
+
+@pytest.mark.parametrize(
+    "margins",
+    [[0.0], [-40, 40], [60, 80], [-0.001, 0.0, 0.001], list(np.linspace(2, 3, 50))],
+)
+def test_bins_hold_every_score_between_round_edges(margins) -> None:
+    scores = read_scores(image_rows("x", "gear", np.array(margins), np.array(margins)))
+    edges = bin_edges(scores)
+    assert np.all(np.diff(edges) > 0)
+    assert np.histogram(scores.normal, bins=edges)[0].sum() == len(margins)
+    assert all(len(repr(float(edge))) < 14 for edge in edges)
+    assert len(edges) < 70
+
+
+def test_every_square_of_the_confusion_gives_its_images() -> None:
+    for threshold in (0.2, 0.5, 0.83):
+        (heat,) = charts.confusion(SCORES, threshold).data
+        counted = 0
+        for row in (0, 1):
+            for column in (0, 1):
+                count = int(heat.text[row][column].split("<b>")[1].split("</b>")[0])
+                assert len(images(heat.customdata[row][column], threshold)) == count
+                counted += count
+        assert counted == 119
+
+
+def test_one_threshold_moves_every_chart() -> None:
+    for threshold in (0.3, 0.7):
+        counts = SCORES.confusion(threshold)
+        assert charts.histogram(SCORES, threshold).layout.shapes[0].x0 == threshold
+        at = operating(charts.roc(SCORES, threshold))
+        assert at == (counts.false_alarm_rate, counts.detection_rate)
+        at = operating(charts.precision_recall(SCORES, threshold))
+        assert at == (counts.detection_rate, counts.precision)
+        assert f"<b>{counts.fp}</b>" in charts.confusion(SCORES, threshold).data[0].text[1][1]
+
+
+def test_a_threshold_move_changes_marks_only() -> None:
+    before, after = (charts.histogram(SCORES, cut).to_plotly_json() for cut in (0.3, 0.7))
+    assert json.dumps(before["data"], default=list) == json.dumps(after["data"], default=list)
+    changed = {key for key in after["layout"] if before["layout"].get(key) != after["layout"][key]}
+    assert changed == {"shapes", "annotations"}
+    first, second = charts.roc(SCORES, 0.3), charts.roc(SCORES, 0.7)
+    assert len(first.data) == len(second.data) == 3
+
+
+@pytest.mark.parametrize("name", ["histogram", "roc", "precision_recall", "confusion"])
+@pytest.mark.parametrize("count", [0, 3, 400])
+def test_the_quick_json_is_the_figures_own(name: str, count: int) -> None:
+    generator = np.random.default_rng(count)
+    table = image_rows("x", "gear", generator.normal(0, 1, count), generator.normal(1, 1, count))
+    scores = read_scores(table)
+    for threshold in (0.0, 0.37, 0.9, 1.0):
+        quick = json.loads(charts.threshold_json(name, scores, threshold))
+        assert quick == json.loads(getattr(charts, name)(scores, threshold).to_json())
+
+
+def test_a_threshold_beyond_the_scores_is_said_at_the_edge() -> None:
+    scores = read_scores(image_rows("x", "gear", np.array([2.0, 2.5]), np.array([3.0])))
+    layout = charts.histogram(scores, 0.1).layout
+    assert "below" in layout.annotations[0].text
+    assert layout.shapes[0].x0 == bin_edges(scores)[0]
+
+
+def test_the_roc_curve_is_sklearns_and_a_click_on_it_lands_there() -> None:
+    figure = charts.roc(SCORES, 0.5)
+    line = figure.data[1]
+    good = RUN.table[RUN.table["error"] == ""]
+    x, y, _ = roc_curve(good["anomalous"], good["anomaly_margin"], drop_intermediate=False)
+    points = set(zip(x.round(9), y.round(9), strict=True))
+    assert set(zip(np.round(line.x, 9), np.round(line.y, 9), strict=True)) <= points
+    for place in range(1, len(line.x)):
+        counts = SCORES.confusion(float(line.customdata[place]["threshold"]))
+        assert counts.false_alarm_rate == pytest.approx(line.x[place])
+        assert counts.detection_rate == pytest.approx(line.y[place])
+
+
+@pytest.mark.parametrize("name", ["roc", "precision_recall", "histogram", "confusion"])
+def test_one_kind_of_image_gives_words_not_zeros(name: str) -> None:
+    one_kind = read_scores(image_rows("x", "gear", np.array([]), np.array([1.0, 2.0])))
+    none = read_scores(image_rows("x", "gear", np.array([]), np.array([])))
+    figure = getattr(charts, name)(one_kind, 0.5)
+    if name in ("roc", "precision_recall"):
+        assert "no normal images" in figure.layout.annotations[0].text.replace("<br>", " ")
+    if name == "confusion":
+        assert "n/a" in figure.data[0].text[1][0]
+    said = getattr(charts, name)(none, 0.5).layout.annotations[0].text.replace("<br>", " ")
+    assert "there are no images with a score" in said
+
+
+def square(figure: go.Figure, row: int, column: int) -> tuple[float, str, str]:
+    """(z, text, hover) of the one layer that fills a square."""
+    filled = [trace for trace in figure.data if trace.z[row][column] is not None]
+    assert len(filled) == 1
+    layer = filled[0]
+    return layer.z[row][column], layer.text[row][column], layer.hovertext[row][column]
+
+
+def test_a_square_of_the_heat_map_gives_its_class_and_metric() -> None:
+    figure = charts.heatmap(RUN)
+    values = figure.data[0]
+    assert values.customdata[1][0] == {
+        "run": "run-1",
+        "class": "metal_nut",
+        "level": "image",
+        "metric": "auroc",
+    }
+    expected = RUN.results["classes"][1]["image_level"]["auroc"]
+    assert square(figure, 1, 0)[0] == pytest.approx(100 * expected)
+    assert square(figure, 1, 0)[1] == f"{100 * expected:.1f}"
+    assert set(images(values.customdata[1][0], 0.5)["class_name"]) == {"metal_nut"}
+    assert len(images(values.customdata[2][0], 0.5)) == 119  # the mean's row: all classes
+
+
+def test_na_squares_of_the_heat_map_are_there_with_their_reason() -> None:
+    run = some_run()
+    run.results["classes"][0]["aupro"] = None
+    run.results["classes"][0]["pixel_level"]["undefined"] = {"aupro": "no masks"}
+    value, text, hovered = square(charts.heatmap(run), 0, 6)
+    assert (value, text) == (0.0, "n/a")
+    assert "no masks" in hovered
+    only_gaps = run_of(image_rows("synthetic", "gear", np.array([]), np.array([1.0])))
+    for level in ("image_level", "pixel_level"):
+        only_gaps.results["classes"][0][level] = {"undefined": {}}
+    only_gaps.results["classes"][0]["aupro"] = None
+    assert len(charts.heatmap(only_gaps).data) == 1
+
+
+def test_bars_draw_measured_solid_and_published_hatched() -> None:
+    figure = charts.bars(overview(published(), [RUN], cards()))
+    shapes = {trace.name.split(",")[0]: trace.marker.pattern.shape for trace in figure.data}
+    assert shapes == {"Lite": "", "AdaCLIP": "/", "WinCLIP": "/"}
+    assert figure.layout.yaxis.title.text == "image AUROC (\u00d7 100)"
+    assert figure.layout.yaxis.range[0] == 50
+    assert "(n = 3)" in figure.data[1].name
+
+
+def test_bars_under_chance_are_not_cut_off() -> None:
+    low = published(printed("Poor", "mvtec", 0.31))
+    assert charts.bars(overview(low, [], cards())).layout.yaxis.range[0] == 0
+
+
+def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
+    more = [printed("AdaCLIP", "mvtec", 0.887, level="pixel")]
+    spokes = [
+        overview(published(*more), [RUN], cards(), domain=domain, level=level)
+        for domain in ("industrial", "medical", "synthetic")
+        for level in ("image", "pixel")
+    ]
+    figure = charts.radar(spokes)
+    names = {trace.name.split(",")[0] for trace in figure.data}
+    assert {"Lite", "AdaCLIP"} <= names
+    ada = next(trace for trace in figure.data if trace.name.startswith("AdaCLIP"))
+    spoke = list(ada.theta).index("Industrial<br>image")
+    assert ada.r[spoke] == pytest.approx(87.5)
+    assert "three" in charts.radar(spokes[:2]).layout.annotations[0].text
+
+
+def test_bubbles_grow_with_the_checkpoint_and_lead_to_the_run() -> None:
+    large = some_run("large", checkpoint="full", size_bytes=1_600_000_000, seconds_per_image=40.0)
+    figure = charts.tradeoff([RUN, large])
+    small, big = figure.data
+    assert big.marker.size[0] > 2 * small.marker.size[0]
+    assert big.customdata[0]["run"] == "large"
+    assert "1,600 MB" in big.name
+    assert charts.tradeoff([replaced(RUN, seconds_per_image=None)]).layout.annotations
+
+
+def test_deltas_and_agreement_show_every_class_and_every_change() -> None:
+    other = some_run("other", seed=5)
+    both = compare(RUN, other, RUN.images(), other.images(), draws=50)
+    deltas = charts.deltas(both)
+    assert sum(len(trace.x) for trace in deltas.data) == 3  # two classes and the mean
+    agreement = charts.agreement(both)
+    drawn = [one["image"] for trace in agreement.data for one in trace.customdata]
+    assert set(both.changed["rel_path"]) <= set(drawn)
+    assert len(drawn) == both.common
+
+
+def test_published_categories_come_with_their_source() -> None:
+    more = [printed("AdaCLIP", "mvtec", 0.944, class_name="gear")]
+    figure = charts.heatmap_published(published(*more), "adaclip", "mvtec")
+    assert figure.data[0].z[0][0] == pytest.approx(94.4)
+    assert "Table 1" in figure.data[0].hovertext[0][0]
+    assert charts.heatmap_published(published(), "adaclip", "visa").layout.annotations
+
+
+def test_names_from_files_are_no_markup() -> None:
+    assert (
+        hover("<b>x</b> %{y} <a href='x'>") == "&lt;b&gt;x&lt;/b&gt; %\u200b{y} &lt;a href='x'&gt;"
+    )
+    run = run_of(image_rows("synthetic", "<b>gear</b>", np.array([0.0]), np.array([1.0])))
+    assert "<b>gear" not in charts.heatmap(run).to_json()
+
+
+@pytest.mark.parametrize("name", ["histogram", "roc", "precision_recall", "confusion"])
+def test_figures_have_no_ground_no_title_and_a_height(name: str) -> None:
+    layout = getattr(charts, name)(SCORES, 0.5).layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.title.text is None
+    assert layout.height
