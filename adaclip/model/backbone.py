@@ -165,7 +165,7 @@ def _count_blocks(state: Mapping[str, Tensor], prefix: str) -> int:
     return 1 + max(int(k[len(prefix) :].split(".")[0]) for k in state if k.startswith(prefix))
 
 
-def fit_to_image_size(clip: nn.Module, image_size: int) -> None:
+def fit_to_image_size(clip: Any, image_size: int) -> None:
     """Resize the position embedding to `image_size` pixels, in place.
 
     Bicubic *without* antialiasing, where open_clip's default is with: kept for checkpoint

@@ -10,32 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from adaclip.engine import build_lite, lite_features
-from adaclip.engine.build_lite import Recipe, batches, metadata_of, read_features, train
-from adaclip.engine.lite_features import LITE_MODEL, FeatureStore, Scaling
-from adaclip.model import text_prompts
+from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.engine import build_lite
+from adaclip.engine.build_lite import UNSEEN_KINDS, Recipe, metadata_of, name_for, train
+from adaclip.engine.lite_calibration import Judged
+from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, Positions, standardise
+from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
 from adaclip.model.dinov2 import LITE_BACKBONE_CONFIG
 from adaclip.stores.metadata import _check
 
-
-@pytest.fixture
-def stores(tmp_path: Path) -> list[FeatureStore]:
-    """Two stores of made-up tokens: in every other picture a corner differs, as its mask says."""
-    filled = []
-    for seed, count in ((1, 16), (2, 8)):
-        store = FeatureStore(tmp_path, seed, count)
-        rng = np.random.default_rng(seed)
-        store.tokens[:] = rng.normal(size=store.tokens.shape) * 0.02 + 0.1
-        store.class_tokens[:] = rng.normal(size=store.class_tokens.shape)
-        store.masks[:] = 0
-        store.masks[::2, :40, :40] = 255
-        corner = (np.arange(37)[:, None] < 10) & (np.arange(37)[None] < 10)
-        store.tokens[::2, :, corner.ravel(), :8] += 0.2
-        store.names[:] = "metal nut"
-        filled.append(store)
-    return filled
+SMALL = replace(Recipe(), steps=4, pairs=2, sizes=(70, 84), tuned_blocks=2)
 
 
 @pytest.fixture
@@ -44,50 +30,107 @@ def model() -> AdaCLIP:
     return AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL)
 
 
-def test_scaling_in_the_projections_is_scaling_of_the_tokens(
-    stores: list[FeatureStore], model: AdaCLIP
-) -> None:
-    rows, ids = np.arange(4), text_prompts.tokenize("metal nut")
-    stores[0].scaling = Scaling.of(stores[0])
-    with torch.inference_mode():
-        scaled = read_features(model, stores[0], rows, ids)
-    stores[0].scaling.fold_into(model)
-    stores[0].scaling = None
-    with torch.inference_mode():
-        folded = read_features(model, stores[0], rows, ids)
-    torch.testing.assert_close(folded.patch_margins, scaled.patch_margins, atol=0.02, rtol=0)
+def test_a_pair_is_one_scene_with_a_defect_and_without() -> None:
+    pictures = PicturePairs(seed=3, pairs=2, sizes=(84,), kinds=MATERIAL_KINDS, count=4)
+    batch, again = pictures[1], pictures[1]
+    assert batch.images.shape == (4, 3, 84, 84)
+    assert batch.masks.shape == (4, 6 * POINTS_PER_PATCH, 6 * POINTS_PER_PATCH)
+    assert (batch.masks.flatten(1).amax(1) > 0).tolist() == [True, False, True, False]
+    assert torch.equal(batch.images, again.images)
+    assert not torch.equal(batch.images, pictures[0].images)
 
 
-def test_an_epoch_shows_every_picture_once() -> None:
-    names = [f"name {index}" for index in range(21)]
-    epoch = list(batches(names, Recipe(), np.random.default_rng(0)))
-    rows = np.concatenate([rows for rows, _ in epoch])
-    assert sorted(rows.tolist()) == list(range(21))
-    assert all(isinstance(name, str) for _, name in epoch)
+def test_unseen_kinds_are_never_trained_on() -> None:
+    assert set(UNSEEN_KINDS) < set(MATERIAL_KINDS + OBJECT_KINDS)
+    assert {kind for kind in UNSEEN_KINDS if kind in OBJECT_KINDS}
+    assert {kind for kind in UNSEEN_KINDS if kind in MATERIAL_KINDS}
+    assert not set(Recipe().training().kinds) & set(Recipe().validation().kinds)
 
 
-def test_training_learns_and_leaves_the_image_tower_alone(
-    stores: list[FeatureStore], model: AdaCLIP, monkeypatch: pytest.MonkeyPatch
+def test_projections_start_on_channels_of_equal_spread(model: AdaCLIP) -> None:
+    images = torch.randn(2, 3, 70, 70)
+    positions = Positions(model, {70})
+    positions.use(70)
+    spread = torch.linspace(0.01, 10, 384)
+    model.clip.visual.transformer.resblocks[2].ls_2.gamma.data.mul_(spread)
+    weights = [projection.weight.clone() for projection in model.patch_projections]
+    standardise(model, [images])
+    [tokens, *_] = model.encode_image(images, None)[1]
+    scaled = (tokens - tokens.mean((0, 1))) / tokens.flatten(0, 1).std(0)
+    expected = scaled @ weights[0].T
+    found = model.patch_projections[0](tokens)
+    difference = (found - found.mean((0, 1))) - (expected - expected.mean((0, 1)))
+    assert difference.abs().max() < 1e-3
+    positions.restore()
+    assert model.clip.visual.positional_embedding.shape[0] == 37 * 37 + 1
+
+
+def test_training_learns_and_leaves_the_first_blocks_alone(
+    model: AdaCLIP, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lines: list[str] = []
     monkeypatch.setattr(build_lite.tqdm, "write", lines.append)
-    before = {k: v.clone() for k, v in model.clip.visual.state_dict().items()}
-    recipe = replace(Recipe(), epochs=3)
-    train(model, stores[0], recipe, stores[1])
-    after: Any = model.clip.visual.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    assert float(lines[-1].split("loss ")[1].split()[0]) < float(
-        lines[0].split("loss ")[1].split()[0]
+    visual: Any = model.clip.visual
+    before = {k: v.clone() for k, v in visual.state_dict().items()}
+    train(model, SMALL, tmp_path / "state", workers=0)
+    changed = {k for k, v in visual.state_dict().items() if not torch.equal(v, before[k])}
+    assert {name.split(".")[2] for name in changed} == {"10", "11"}
+    assert all(name.startswith("transformer.resblocks.") for name in changed)
+    assert lines[-1].startswith("4/4 loss ")
+
+
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    ends = []
+    for stops in (False, True):
+        torch.manual_seed(0)
+        training = build_lite.Training(AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL)
+        for index in range(3):
+            training.take(training.pictures[index])
+            if stops and index == 1:
+                training.save(tmp_path / "state")
+                torch.manual_seed(0)
+                training = build_lite.Training(
+                    AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL
+                )
+                training.load(tmp_path / "state")
+        ends.append(training.average)
+    assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
+
+
+def test_every_learned_parameter_gets_a_gradient_but_the_dead_prompt(model: AdaCLIP) -> None:
+    Positions(model, {70}).use(70)
+    parts = LearnedParts.of(model, 1)
+    [batch] = [PicturePairs(seed=1, pairs=1, sizes=(70,), kinds=OBJECT_KINDS, count=1)[0]]
+    output = build_lite.run(model, batch.images, build_lite.text_prompts.tokenize("nut"))
+    build_lite.loss_of(output, batch.masks, 0.25).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None]
+    # A weight of 1 on the fused tokens leaves the class token out of the image vector.
+    assert [n for n in without if not n.startswith("class_projection")] == [
+        "text_prompts.static.blocks.0"
+    ]
+    assert all(p.grad is not None for p in parts.tuned)
+
+
+def test_any_name_serves() -> None:
+    batch = PicturePairs(seed=1, pairs=1, sizes=(70,), kinds=("wood",), count=1)[0]
+    rng = np.random.default_rng(0)
+    names = {name_for(batch, rng) for _ in range(60)}
+    assert batch.class_names[0] in names
+    assert "" in names
+    assert len(names) > 15
+
+
+def test_thresholds_come_from_the_normal_pictures() -> None:
+    margins = np.concatenate([np.linspace(-3, 1, 101), np.full(20, 2.0)])
+    judged = Judged(
+        margins=margins,
+        anomalous=np.arange(121) > 100,
+        patch_margins=np.array([-1.0, -0.5, 0.5, 1.0]),
+        patch_masks=np.array([False, False, True, True]),
     )
-    metadata = metadata_of(model, stores[1], recipe)
+    metadata = metadata_of(judged, Recipe())
     _check(Path("lite.safetensors"), metadata)
-    assert 0 < metadata["threshold"]["value"] < 1
+    assert metadata["threshold"]["value"] == pytest.approx(1 / (1 + np.exp(-0.96)), abs=1e-3)
+    assert metadata["threshold"]["review_band"] == pytest.approx(0.36)
+    assert metadata["map_threshold"] == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-3)
     assert metadata["trained_on"] == ["synthetic"]
-
-
-def test_what_is_done_is_kept_on_disk(tmp_path: Path) -> None:
-    store = FeatureStore(tmp_path, 5, 4)
-    store.names[2] = "bottle"
-    again = FeatureStore(tmp_path, 5, 4)
-    assert [bool(name) for name in again.names] == [False, False, True, False]
-    assert again.masks.shape[1] == lite_features.LOSS_SIZE

@@ -1,0 +1,72 @@
+"""The pictures `lite` is trained and validated on: synthetic, in pairs, drawn as they are needed.
+
+A pair is one scene with a defect and without: whatever else is in the picture, contours, gloss
+and print among it, cannot be what makes it anomalous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset
+
+from adaclip.data.preprocessing import preprocess
+from adaclip.data.synthetic import generate
+from adaclip.engine.lite_model import LITE_PREPROCESSING
+
+PATCH = 14
+# Losses are taken at this many points per patch and axis: enough to say where a thin defect runs.
+POINTS_PER_PATCH = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Pictures of one size, drawn from one stretch of the series."""
+
+    size: int
+    images: Tensor  # (B, 3, size, size), pre-processed
+    masks: Tensor  # (B, G, G) 0-1, G = size / PATCH * POINTS_PER_PATCH
+    class_names: tuple[str, ...]
+
+
+class PicturePairs(Dataset[Batch]):
+    """Batch `index` of an endless series; the same for the same arguments, whoever draws it."""
+
+    def __init__(
+        self, *, seed: int, pairs: int, sizes: tuple[int, ...], kinds: tuple[str, ...], count: int
+    ) -> None:
+        self.seed, self.pairs, self.sizes = seed, pairs, sizes
+        self.kinds, self.count = kinds, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Batch:
+        size = int(np.random.default_rng((self.seed, index)).choice(self.sizes))
+        images, masks, names = [], [], []
+        for number in range(index * self.pairs, (index + 1) * self.pairs):
+            for defective in (True, False):
+                sample = generate(
+                    self.seed, number, size=size, defective=defective, kinds=self.kinds
+                )
+                pixels = preprocess(sample.image, size, LITE_PREPROCESSING)
+                images.append(torch.from_numpy(pixels))
+                masks.append(_coarse(sample.mask))
+            names.append(sample.class_name)
+        return Batch(
+            size=size,
+            images=torch.stack(images),
+            masks=torch.stack(masks),
+            class_names=tuple(names),
+        )
+
+
+def _coarse(mask: np.ndarray) -> Tensor:
+    """The share of each point's square that is defective; 40 % and more count as all of it."""
+    side = mask.shape[0] // PATCH * POINTS_PER_PATCH
+    share = F.adaptive_avg_pool2d(torch.from_numpy(mask.astype(np.float32))[None, None], side)
+    return (share[0, 0] * 2.5).clamp(max=1)
