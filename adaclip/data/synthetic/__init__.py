@@ -1,6 +1,19 @@
 """Synthetic pictures for training and trying: procedural, ours alone, no licence needed."""
 
-from adaclip.data.synthetic.generator import DEFECT_TYPES, SyntheticSample, generate
-from adaclip.data.synthetic.scene import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.data.synthetic.generator import (
+    BENCHMARK_DEFECTS,
+    DEFECT_TYPES,
+    SyntheticSample,
+    generate,
+)
+from adaclip.data.synthetic.scene import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 
-__all__ = ["DEFECT_TYPES", "MATERIAL_KINDS", "OBJECT_KINDS", "SyntheticSample", "generate"]
+__all__ = [
+    "BENCHMARK_DEFECTS",
+    "BENCHMARK_KINDS",
+    "DEFECT_TYPES",
+    "MATERIAL_KINDS",
+    "OBJECT_KINDS",
+    "SyntheticSample",
+    "generate",
+]

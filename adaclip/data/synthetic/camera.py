@@ -7,11 +7,15 @@ the mask alone. All of it is normal variation, which a detector must learn to ig
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from adaclip.data.synthetic.fields import Rng, grid, resize
+
+_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+_NEUTRAL = np.ones(3, np.float32)
 
 
 def render_shape(rng: Rng, size: int) -> tuple[int, int]:
@@ -26,16 +30,68 @@ def render_shape(rng: Rng, size: int) -> tuple[int, int]:
     return (short, max(48, side)) if rng.random() < 0.65 else (max(48, side), short)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """Light and colour of one photograph, decided before the picture is known.
+
+    `gain` (H, W) is the uneven light over the scene, None where it is even. `saturation` 0 gives
+    a grey picture.
+    """
+
+    gain: np.ndarray | None
+    saturation: float
+    contrast: float
+    offset: float
+    gamma: float
+    balance: np.ndarray
+
+    def develop(self, pixels: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
+        """The photograph, 0-1, of scene `pixels` (..., 3), all of them or those at `where`."""
+        if self.gain is not None:
+            pixels = pixels * (self.gain if where is None else self.gain[where])[..., None]
+        if self.saturation < 1:
+            tone = (pixels @ _LUMA)[..., None]
+            pixels = (
+                np.repeat(tone, 3, -1)
+                if self.saturation == 0
+                else tone + (pixels - tone) * np.float32(self.saturation)
+            )
+        pixels = (pixels - 0.5) * np.float32(self.contrast) + np.float32(0.5 + self.offset)
+        pixels = np.clip(pixels, 0, 1)
+        if self.gamma != 1:
+            pixels = pixels ** np.float32(self.gamma)
+        return np.clip(pixels * self.balance, 0, 1)
+
+
+def draw_exposure(rng: Rng, shape: tuple[int, int], grey: float = 0.45) -> Exposure:
+    """Exposure, contrast, gamma, white balance; a share `grey` of all pictures has no colour."""
+    style = rng.random()
+    saturation = 1.0
+    if style < grey:
+        saturation = 0.0
+    elif style < grey + 0.15:
+        saturation = float(rng.uniform(0.05, 0.4))
+    tinted = style >= grey and rng.random() < 0.5
+    return Exposure(
+        gain=_light(rng, shape),
+        saturation=saturation,
+        contrast=float(rng.uniform(0.6, 1.15)),
+        offset=float(rng.uniform(-0.08, 0.12)),
+        gamma=float(rng.uniform(0.75, 1.4)) if rng.random() < 0.4 else 1.0,
+        balance=rng.uniform(0.9, 1.08, 3).astype(np.float32) if tinted else _NEUTRAL,
+    )
+
+
 def photograph(
-    rng: Rng, image: np.ndarray, mask: np.ndarray, size: int
+    rng: Rng, image: np.ndarray, mask: np.ndarray, size: int, exposure: Exposure
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take the picture: (`size`, `size`, 3) uint8, and its mask (`size`, `size`) bool."""
+    exposed = exposure.develop(image)
     if rng.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
+        exposed, mask = exposed[:, ::-1], mask[:, ::-1]
     turns = int(rng.choice([0, 0, 0, 1, 2, 3]))
-    image, mask = np.rot90(image, turns), np.rot90(mask, turns)
-    exposed = _develop(rng, _light(rng, np.ascontiguousarray(image)))
-    picture = Image.fromarray(_to_bytes(exposed))
+    exposed, mask = np.rot90(exposed, turns), np.rot90(mask, turns)
+    picture = Image.fromarray(_to_bytes(np.ascontiguousarray(exposed)))
     if rng.random() < 0.5:
         picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3)))
     picture = Image.fromarray(_sensor_noise(rng, np.asarray(picture)))
@@ -61,10 +117,10 @@ def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(cover) >= 128
 
 
-def _light(rng: Rng, image: np.ndarray) -> np.ndarray:
+def _light(rng: Rng, shape: tuple[int, int]) -> np.ndarray | None:
     """Uneven light: a gradient, vignetting and soft patches, drawn coarse and enlarged."""
     if rng.random() < 0.25:
-        return image
+        return None
     rows, columns = (axis / 31 - 0.5 for axis in grid((32, 32)))
     angle = rng.uniform(0, 2 * np.pi)
     ramp = rows * float(np.sin(angle)) + columns * float(np.cos(angle))
@@ -74,26 +130,7 @@ def _light(rng: Rng, image: np.ndarray) -> np.ndarray:
     if rng.random() < 0.35:
         patchy = resize(rng.standard_normal((3, 3)).astype(np.float32), (32, 32))
         field = field + rng.uniform(0.02, 0.15) * patchy
-    gain = resize(np.clip(field, 0.35, 1.6), image.shape[:2])
-    return image * gain[..., None]
-
-
-def _develop(rng: Rng, image: np.ndarray) -> np.ndarray:
-    """Exposure, contrast, gamma, white balance, and for half of all pictures no colour."""
-    style = rng.random()
-    if style < 0.45:
-        weights = np.array([0.3, 0.59, 0.11], np.float32)
-        image = np.repeat((image @ weights)[..., None], 3, 2)
-    elif style < 0.6:
-        tone = image.mean(-1, keepdims=True)
-        image = tone + (image - tone) * np.float32(rng.uniform(0.05, 0.4))
-    contrast, offset = rng.uniform(0.6, 1.15), rng.uniform(-0.08, 0.12)
-    image = np.clip((image - 0.5) * np.float32(contrast) + np.float32(0.5 + offset), 0, 1)
-    if rng.random() < 0.4:
-        image = image ** np.float32(rng.uniform(0.75, 1.4))
-    if style >= 0.45 and rng.random() < 0.5:
-        image = image * rng.uniform(0.9, 1.08, 3).astype(np.float32)
-    return image
+    return resize(np.clip(field, 0.35, 1.6), shape)
 
 
 def _to_bytes(image: np.ndarray) -> np.ndarray:

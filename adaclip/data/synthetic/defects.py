@@ -23,7 +23,6 @@ from adaclip.data.synthetic.fields import (
 from adaclip.data.synthetic.scene import Scene
 from adaclip.data.synthetic.shapes import (
     blob,
-    crack_strokes,
     fill_polygons,
     fill_strokes,
     pick_point,
@@ -93,28 +92,6 @@ def scratch(rng: Rng, scene: Scene) -> np.ndarray:
         cover_rim = rim * step(scene.foreground, 0.5, 0.5) * rng.uniform(0.2, 0.6)
         changed = mix(changed, changed * 0.4, cover_rim)
     return changed
-
-
-def crack(rng: Rng, scene: Scene) -> np.ndarray:
-    """A branching, mostly dark line of varying width, up to right across the picture."""
-    u, size = scene.unit, extent(scene)
-    # In walls and roads cracks mostly run on through the picture.
-    long = scene.group == "mineral"
-    span = size * (rng.uniform(0.6, 3.8) if long else log_uniform(rng, 0.3, 3.0))
-    start = pick_point(rng, scene.foreground)
-    strokes = crack_strokes(rng, start, u, span)
-    if span > 1.8 * size and rng.random() < 0.3:
-        strokes += crack_strokes(rng, pick_point(rng, scene.foreground), u, span)
-    cover = fill_strokes(scene.foreground.shape, strokes)
-    if rng.random() < 0.6:
-        # Crumbled edges and gaps: the line is not one even stroke.
-        cover = cover * step(noise(rng, cover.shape, 5 * u), -rng.uniform(0.8, 2.2), 1.2)
-    if rng.random() < 0.3:
-        cover = np.maximum(cover, 0.9 * blur(cover, rng.uniform(0.5, 1.5) * u))
-    # The thinner the line, the more contrast it needs to be seen at all.
-    width = float(strokes[0][1].mean()) / u
-    amount = max(faint_to_strong(rng, 0.12, 0.75), 0.18 / width, min(1.8 * scene.roughness, 0.6))
-    return shade(rng, scene, cover, amount, dark=0.9)
 
 
 def hole(rng: Rng, scene: Scene) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adaclip.data.synthetic.fields import Colour, Rng, blur, grid, mix
+from adaclip.data.synthetic.fields import Colour, Rng, blur, grid, mix, step
 
 
 class Easel:
@@ -64,12 +64,29 @@ class Easel:
         opacity: float = 1.0,
     ) -> None:
         """Paint a part: `paint` (3,) or (H, W, 3); `bevel` is the width of its rounded edge."""
-        layer: np.ndarray = paint
+        area = self._reach(distance)
+        if area is None:
+            return
+        layer: np.ndarray = paint if paint.ndim == 1 else paint[area]
+        near = distance[area]
         if bevel > 0:
-            layer = self.round(distance, paint, bevel, depth, gloss)
-        alpha = self.cover(distance) * np.float32(opacity)
-        self.colours = mix(self.colours, layer, alpha)
-        self.alpha = np.maximum(self.alpha, alpha)
+            layer = self.round(near, layer, bevel, depth, gloss)
+        alpha = self.cover(near) * np.float32(opacity)
+        self.colours[area] = mix(self.colours[area], layer, alpha)
+        self.alpha[area] = np.maximum(self.alpha[area], alpha)
+
+    def _reach(self, distance: np.ndarray) -> tuple[slice, slice] | None:
+        """The rectangle that holds a contour and all inside it; None where it is out of sight."""
+        inside = distance < self.pixel
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        if not len(rows):
+            return None
+        # Slopes at the rim need two pixels on either side.
+        top, left = max(0, rows[0] - 2), max(0, columns[0] - 2)
+        return (
+            slice(top, max(rows[-1] + 3, top + 3)),
+            slice(left, max(columns[-1] + 3, left + 3)),
+        )
 
     def round(
         self, distance: np.ndarray, paint: np.ndarray, bevel: float, depth: float, gloss: float
@@ -77,7 +94,7 @@ class Easel:
         """Light a part as a body whose edge rises over `bevel`; gloss adds a highlight, 0-1."""
         inside = np.clip(-distance / bevel, 0.0, 1.0)
         height = np.sqrt(inside * (2 - inside)).astype(np.float32)
-        slope_y, slope_x = np.gradient(height, self.pixel / bevel)
+        slope_y, slope_x = np.gradient(height, np.float32(self.pixel / bevel))
         facing = np.clip(slope_x, -1, 1) * np.cos(self.light) + np.clip(slope_y, -1, 1) * np.sin(
             self.light
         )
@@ -91,14 +108,38 @@ class Easel:
 
     def carve(self, distance: np.ndarray) -> None:
         """Cut a hole through which the ground is seen."""
-        alpha = self.cover(distance)
-        self.colours = mix(self.colours, self.ground, alpha)
-        self.alpha *= 1 - alpha
+        area = self._reach(distance)
+        if area is None:
+            return
+        alpha = self.cover(distance[area])
+        self.colours[area] = mix(self.colours[area], self.ground[area], alpha)
+        self.alpha[area] *= 1 - alpha
 
     def tone(self, field: np.ndarray, distance: np.ndarray | None = None) -> None:
         """Multiply the object by 1 + `field`, inside `distance` where one is given."""
         change = field if distance is None else field * self.cover(distance)
         self.colours = self.colours * (1 + change * self.alpha)[..., None]
+
+    def sheen(self, distance: np.ndarray, count: int, strength: float) -> None:
+        """Soft bright reflections of lamps and windows on a glossy body, along its lit side."""
+        rng = self.rng
+        for _ in range(count):
+            turn, far = self.light - self.angle + rng.normal(0, 0.7), rng.uniform(0.1, 0.7)
+            at = np.array([(far * np.cos(turn), far * np.sin(turn))])
+            tilt, long = rng.uniform(0, np.pi), rng.uniform(0.04, 0.3)
+            broad, soft = np.float32(long * rng.uniform(0.15, 0.8)), rng.uniform(0.1, 0.9)
+            column, row = self.to_pixels(at)[0]
+            reach = 1.6 * long * self.scale
+            area = np.s_[
+                max(0, int(row - reach)) : max(0, int(row + reach)),
+                max(0, int(column - reach)) : max(0, int(column + reach)),
+            ]
+            cos, sin = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
+            dx, dy = self.x[area] - np.float32(at[0, 0]), self.y[area] - np.float32(at[0, 1])
+            spot = np.hypot((dx * cos + dy * sin) / np.float32(long), (dy * cos - dx * sin) / broad)
+            inside = step(-distance[area], 0.03, 0.05)
+            glow = step(-spot, -1, soft) * inside * np.float32(strength)
+            self.colours[area] += (1 - self.colours[area]) * glow[..., None]
 
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """(n, 2) picture (column, row) positions of (n, 2) object (x, y) points."""

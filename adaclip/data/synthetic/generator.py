@@ -14,16 +14,32 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from adaclip.data.synthetic import damage, defects
-from adaclip.data.synthetic.camera import photograph, render_shape
+from adaclip.data.synthetic import (
+    benchmark_defects,
+    benchmark_kinds,
+    cracks,
+    damage,
+    defects,
+    parts,
+    wear,
+)
+from adaclip.data.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
 from adaclip.data.synthetic.defects import Defect
 from adaclip.data.synthetic.fields import Rng
-from adaclip.data.synthetic.scene import MATERIAL_KINDS, OBJECT_KINDS, Scene, draw_scene
+from adaclip.data.synthetic.scene import (
+    BENCHMARK_KINDS,
+    MATERIAL_KINDS,
+    OBJECT_KINDS,
+    Scene,
+    draw_scene,
+)
 from adaclip.errors import InputError
 
 _DEFECTS: dict[str, Defect] = {
     "scratch": defects.scratch,
-    "crack": defects.crack,
+    "crack": cracks.crack,
+    "hairline": cracks.hairline,
+    "crack_network": cracks.crack_network,
     "hole": defects.hole,
     "pits": defects.pits,
     "dent": defects.dent,
@@ -46,22 +62,47 @@ _DEFECTS: dict[str, Defect] = {
     "swap": damage.swap,
     "rotation": damage.rotation,
     "texture": damage.texture,
+    "worn": wear.worn,
+    "band": wear.band,
+    "spots": wear.spots,
+    "broken_off": parts.broken_off,
+    "misfit": parts.misfit,
+    "extra_limb": parts.extra_limb,
+    "wrong_colour": parts.wrong_colour,
 }
 DEFECT_TYPES: tuple[str, ...] = tuple(_DEFECTS)
+# Held out of training, as BENCHMARK_KINDS are.
+BENCHMARK_DEFECTS: tuple[str, ...] = tuple(benchmark_defects.DEFECTS)
+_ALL_DEFECTS = _DEFECTS | benchmark_defects.DEFECTS
+_ALL_OBJECTS = frozenset({*OBJECT_KINDS, *benchmark_kinds.OBJECTS})
 
 # How likely each defect is on each group, relative to 1 for those not named.
 _LIKELY: dict[str, dict[str, float]] = {
     "metal": {
         "crack": 2.5,
+        "hairline": 3,
         "scratch": 2.5,
-        "hole": 2,
+        "hole": 2.5,
         "inclusion": 2,
         "rolled_scale": 1.5,
         "uneven": 2,
+        "worn": 2.5,
+        "fray": 2,
+        "spots": 2,
+        "band": 1,
     },
-    "mineral": {"crack": 12, "hole": 1.5, "stain": 1.5, "misprint": 0.5, "bend": 0.5},
+    "mineral": {
+        "crack": 9,
+        "hairline": 10,
+        "crack_network": 3,
+        "hole": 1.5,
+        "stain": 1.5,
+        "misprint": 0.5,
+        "bend": 0.5,
+        "band": 0.1,
+    },
     "fibre": {"fray": 2.5, "hole": 2, "stain": 2, "thread": 2, "bend": 1.5, "colour": 1.5},
-    "sheet": {"scratch": 2, "stain": 2, "crack": 3, "dent": 2},
+    "sheet": {"scratch": 2, "stain": 2, "crack": 2, "hairline": 2, "dent": 2},
     "pattern": {
         "missing_part": 2.5,
         "bend": 2,
@@ -70,9 +111,17 @@ _LIKELY: dict[str, dict[str, float]] = {
         "rotation": 2,
         "thread": 1.5,
     },
-    "cell": {"crack": 7, "dead_cell": 8, "uneven": 2, "lesion": 2, "misprint": 0.3, "bend": 0.3},
+    "cell": {
+        "crack": 6,
+        "hairline": 5,
+        "dead_cell": 9,
+        "uneven": 2,
+        "lesion": 1.5,
+        "misprint": 0.3,
+        "bend": 0.3,
+    },
     "medical": {
-        "lesion": 14,
+        "lesion": 16,
         "stain": 2,
         "uneven": 2,
         "misprint": 0.3,
@@ -80,17 +129,37 @@ _LIKELY: dict[str, dict[str, float]] = {
         "scratch": 0.4,
     },
     "object": {
-        "missing_part": 5,
+        "missing_part": 4,
         "break": 4,
+        "broken_off": 6,
+        "misfit": 4,
+        "extra_limb": 2,
+        "wrong_colour": 3,
         "extra_part": 2,
-        "bend": 2.5,
+        "bend": 2,
         "colour": 2,
-        "scratch": 1.5,
-        "crack": 1.5,
+        "scratch": 2,
+        "crack": 2,
+        "stain": 1.5,
     },
 }
-_ONLY_SOMEWHERE = {"dead_cell": 0.0, "rolled_scale": 0.25, "inclusion": 0.4, "lesion": 0.5}
+# The rest are as likely as any, but for these.
+_ONLY_SOMEWHERE = {
+    "dead_cell": 0.0,
+    "rolled_scale": 0.25,
+    "inclusion": 0.4,
+    "lesion": 0.5,
+    "hairline": 0.6,
+    "crack_network": 0.3,
+    "band": 0.4,
+    "broken_off": 0.05,
+    "misfit": 0.05,
+    "extra_limb": 0.05,
+    "wrong_colour": 0.4,
+}
 
+# Share of pictures without colour, of materials and of objects.
+_GREY = {False: 0.45, True: 0.32}
 # A pixel counts as changed from here on (0-1): three grey levels of 255.
 _VISIBLE = 0.012
 # Mean change over the mask, 0-1, below which a defect is drawn anew.
@@ -100,6 +169,7 @@ _SMALLEST = 45
 _ATTEMPTS = 8
 # A moved piece that changes less than this, in the same pixels, left only a stray edge.
 _SMALLEST_OF = {"bend": 400, "swap": 300, "rotation": 300, "uneven": 1500, "missing_part": 120}
+_SMALLEST_OF |= {"worn": 1500, "broken_off": 300, "misfit": 300, "extra_limb": 150}
 _MOVED = frozenset({"bend", "swap", "rotation"})
 
 
@@ -129,23 +199,25 @@ def generate(
     """Draw picture `index` of the endless series `seed`, `size` x `size` pixels.
 
     `defective` None leaves it to the seed, half and half. `kinds` and `defect_types` restrict
-    what is drawn (None: everything). Raises InputError for values that cannot be drawn.
+    what is drawn (None: everything but the held-out BENCHMARK_KINDS and BENCHMARK_DEFECTS).
+    Raises InputError for values that cannot be drawn.
     """
     if seed < 0 or index < 0:
         raise InputError(f"seed and index must be 0 or more, not {seed} and {index}")
     if not 64 <= size <= 2048:
         raise InputError(f"size must be 64 to 2048 pixels, not {size}")
-    chosen_kinds = _known("kind", kinds, MATERIAL_KINDS + OBJECT_KINDS)
-    chosen_types = _known("defect type", defect_types, DEFECT_TYPES)
+    chosen_kinds = _known("kind", kinds, MATERIAL_KINDS + OBJECT_KINDS, BENCHMARK_KINDS)
+    chosen_types = _known("defect type", defect_types, DEFECT_TYPES, BENCHMARK_DEFECTS)
     choices, scene_rng, defect_rng, camera_rng = np.random.default_rng((seed, index)).spawn(4)
     kind = _pick_kind(choices, chosen_kinds)
     drawn = bool(choices.random() < 0.5)
     shape = render_shape(choices, size)
     scene = draw_scene(scene_rng, kind, shape)
     image, mask, defect_type = scene.image, np.zeros(shape, bool), None
+    exposure = draw_exposure(camera_rng, shape, _GREY[scene.is_object])
     if drawn if defective is None else defective:
-        image, mask, defect_type = spoil(defect_rng, scene, chosen_types)
-    picture, final_mask = photograph(camera_rng, image, mask, size)
+        image, mask, defect_type = spoil(defect_rng, scene, chosen_types, exposure)
+    picture, final_mask = photograph(camera_rng, image, mask, size, exposure)
     return SyntheticSample(
         image=picture,
         mask=final_mask,
@@ -155,10 +227,13 @@ def generate(
     )
 
 
-def _known(what: str, given: Collection[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """`given` in the order of `known`, or all of them; InputError for a foreign or empty list."""
+def _known(
+    what: str, given: Collection[str] | None, usual: tuple[str, ...], held_out: tuple[str, ...]
+) -> tuple[str, ...]:
+    """`given` in a fixed order, or the usual ones; InputError for a foreign or empty list."""
     if given is None:
-        return known
+        return usual
+    known = usual + held_out
     wanted = {given} if isinstance(given, str) else set(given)
     foreign = sorted(wanted - set(known))
     if foreign or not wanted:
@@ -170,8 +245,8 @@ def _known(what: str, given: Collection[str] | None, known: tuple[str, ...]) -> 
 def _pick_kind(rng: Rng, kinds: tuple[str, ...]) -> str:
     """A kind, with materials and objects equally likely where both are allowed."""
     groups = [
-        [kind for kind in kinds if kind in MATERIAL_KINDS],
-        [kind for kind in kinds if kind in OBJECT_KINDS],
+        [kind for kind in kinds if kind not in _ALL_OBJECTS],
+        [kind for kind in kinds if kind in _ALL_OBJECTS],
     ]
     usable = [group for group in groups if group]
     group = usable[int(rng.integers(len(usable)))]
@@ -179,25 +254,43 @@ def _pick_kind(rng: Rng, kinds: tuple[str, ...]) -> str:
 
 
 def spoil(
-    rng: Rng, scene: Scene, types: tuple[str, ...] = DEFECT_TYPES
+    rng: Rng,
+    scene: Scene,
+    types: tuple[str, ...] = DEFECT_TYPES,
+    exposure: Exposure | None = None,
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Draw one or two defects into a scene: (picture, mask (H, W) bool, type of the first)."""
+    """Draw one or two defects into a scene: (picture, mask (H, W) bool, type of the first).
+
+    With an `exposure`, the defect is drawn so that it is seen in that photograph.
+    """
     weights = _weights(scene, types)
     name = ""
     for attempt in range(_ATTEMPTS):
         if attempt % 3 == 0:
             name = types[int(rng.choice(len(types), p=weights))]
-        image = _DEFECTS[name](rng, scene)
+        image = _ALL_DEFECTS[name](rng, scene)
         if rng.random() < 0.2 and attempt == 0:
             again = dataclasses.replace(scene, image=np.clip(image, 0, 1))
-            image = _DEFECTS[name](rng, again)
+            image = _ALL_DEFECTS[name](rng, again)
         image = np.clip(image, 0, 1).astype(np.float32, copy=False)
         mask = changed_pixels(scene.image, image)
         least = _SMALLEST_OF.get(name, _SMALLEST) * scene.unit**2
-        seen = _contrast(scene.image, image, mask)
-        if least <= mask.sum() <= 0.6 * mask.size and seen >= _FAINTEST:
+        if not least <= mask.sum() <= 0.6 * mask.size:
+            continue
+        seen = _contrast(scene.image, image, mask, exposure)
+        if seen >= _FAINTEST:
             return image, mask, name
+        if seen >= _FAINTEST / 2.5:
+            image = _strengthened(scene.image, image, 1.2 * _FAINTEST / seen)
+            mask = changed_pixels(scene.image, image)
+            if _contrast(scene.image, image, mask, exposure) >= _FAINTEST:
+                return image, mask, name
     return *_plain_hole(scene), "hole" if "hole" in types else name
+
+
+def _strengthened(normal: np.ndarray, image: np.ndarray, gain: float) -> np.ndarray:
+    """The same defect with `gain` times the contrast."""
+    return np.clip(normal + (image - normal) * np.float32(gain), 0, 1)
 
 
 def _weights(scene: Scene, types: tuple[str, ...]) -> np.ndarray:
@@ -222,11 +315,16 @@ def _plain_hole(scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     return image, changed_pixels(scene.image, image)
 
 
-def _contrast(normal: np.ndarray, image: np.ndarray, mask: np.ndarray) -> float:
-    """Mean change of the strongest channel over the mask, 0-1."""
+def _contrast(
+    normal: np.ndarray, image: np.ndarray, mask: np.ndarray, exposure: Exposure | None
+) -> float:
+    """Mean change of the strongest channel over the mask, 0-1: of the scene or its photograph."""
     if not mask.any():
         return 0.0
-    return float(np.abs(image[mask] - normal[mask]).max(-1).mean())
+    before, after = normal[mask], image[mask]
+    if exposure is not None:
+        before, after = exposure.develop(before, mask), exposure.develop(after, mask)
+    return float(np.abs(after - before).max(-1).mean())
 
 
 def changed_pixels(normal: np.ndarray, image: np.ndarray) -> np.ndarray:

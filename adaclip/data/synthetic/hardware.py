@@ -20,7 +20,8 @@ from adaclip.data.synthetic.easel import (
     stroke_points,
 )
 from adaclip.data.synthetic.fields import Rng, cells, colour, fractal, grey, mix, noise, step
-from adaclip.data.synthetic.materials import Shape, ground
+from adaclip.data.synthetic.grounds import ground
+from adaclip.data.synthetic.materials import Shape
 
 Placed = tuple[np.ndarray, np.ndarray, np.ndarray]
 

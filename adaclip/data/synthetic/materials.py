@@ -11,10 +11,8 @@ from adaclip.data.synthetic.fields import (
     Rng,
     blur,
     cells,
-    choose,
     colour,
     fractal,
-    grey,
     grid,
     log_uniform,
     mix,
@@ -261,24 +259,3 @@ def painted(rng: Rng, shape: Shape) -> np.ndarray:
 
 
 GROUNDS = (concrete, wood, paper, plastic, brushed_metal, carpet, granite, painted, cast_metal)
-
-
-def ground(rng: Rng, shape: Shape) -> np.ndarray:
-    """The ground an object lies on: white, plain, lit or a quiet material; (H, W, 3)."""
-    style = choose(rng, ("white", "plain", "dark", "lit", "material", "material"))
-    if style == "material":
-        surface = GROUNDS[rng.integers(len(GROUNDS))](rng, shape)
-        return np.clip(surface * rng.uniform(0.6, 1.1), 0, 1)
-    if style == "white":
-        base = grey(rng.uniform(0.9, 1.0))
-    elif style == "dark":
-        base = colour(rng, (0, 0.4), (0.02, 0.2))
-    else:
-        base = colour(rng, (0, 0.6), (0.2, 0.9))
-    flat = np.broadcast_to(base, (*shape, 3)).astype(np.float32)
-    if style == "lit":
-        rows, columns = grid(shape)
-        angle = rng.uniform(0, 2 * np.pi)
-        ramp = (rows / shape[0] - 0.5) * np.sin(angle) + (columns / shape[1] - 0.5) * np.cos(angle)
-        flat = flat * (1 + rng.uniform(0.1, 0.6) * ramp)[..., None].astype(np.float32)
-    return np.clip(flat, 0, 1)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adaclip.data.synthetic.fields import Rng, choose, log_uniform, noise, smooth_walk, step
+from adaclip.data.synthetic.fields import Rng, choose, noise, smooth_walk, step
 
 Shape = tuple[int, int]
 # A polyline: (n, 2) points as (column, row), and (n,) widths, in pixels.
@@ -135,14 +135,22 @@ def walk(
     return points, width * swell
 
 
-def crack_strokes(rng: Rng, start: tuple[float, float], unit: float, span: float) -> list[Stroke]:
+def crack_strokes(
+    rng: Rng,
+    start: tuple[float, float],
+    unit: float,
+    span: float,
+    *,
+    width: float,
+    heading: float | None = None,
+) -> list[Stroke]:
     """A branching crack: trunk of `span` pixels and thinner branches off it."""
-    width = log_uniform(rng, 0.9, 8) * unit
     jag, bend = rng.uniform(0.15, 0.75), rng.uniform(0.03, 0.2)
     pace = rng.uniform(3, 8) * unit
-    heading = rng.uniform(0, 2 * np.pi)
+    onwards = heading is not None
+    heading = rng.uniform(0, 2 * np.pi) if heading is None else heading
     strokes = [walk(rng, start, heading, span, width, jag=jag, bend=bend, pace=pace)]
-    if rng.random() < 0.5:
+    if not onwards and rng.random() < 0.5:
         # Growing both ways makes one long line through the start.
         back = walk(
             rng, start, heading + np.pi, span * rng.random(), width, jag=jag, bend=bend, pace=pace
@@ -159,7 +167,5 @@ def crack_strokes(rng: Rng, start: tuple[float, float], unit: float, span: float
         reach, thin = span * rng.uniform(0.1, 0.6), float(widths[at]) * rng.uniform(0.35, 0.85)
         strokes.append(walk(rng, root, side, reach, thin, jag=jag, bend=bend, pace=pace))
     for points, widths in strokes:
-        taper = np.minimum(1, np.linspace(1, 0, len(points)) * rng.uniform(2, 8) + 0.25)
-        widths *= taper
-        del points
+        widths *= np.minimum(1, np.linspace(1, 0, len(points)) * rng.uniform(2, 8) + 0.25)
     return strokes

@@ -21,8 +21,9 @@ from adaclip.data.synthetic.easel import (
     stroke_points,
 )
 from adaclip.data.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
+from adaclip.data.synthetic.grounds import ground
 from adaclip.data.synthetic.hardware import Placed
-from adaclip.data.synthetic.materials import Shape, ground
+from adaclip.data.synthetic.materials import Shape
 
 
 def _mark(rng: Rng, ink: np.ndarray, size: float) -> list[tuple[np.ndarray, np.ndarray]]:
