@@ -1,1 +1,1 @@
-"""Exact detection metrics: arrays in, floats or None (undefined, with the reason) out."""
+"""Rank metrics, region overlap, curves and intervals: arrays in, numbers out."""

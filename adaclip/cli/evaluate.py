@@ -1,0 +1,223 @@
+"""`evaluate`: judge a labelled dataset and measure; a run folder with results, rows and maps."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from adaclip.cli import evaluate_table
+from adaclip.cli.streams import add_format, positive, progress_bar, write
+from adaclip.config import DetectConfig, EvaluateConfig, Precision, RankedBy, Resolution
+from adaclip.errors import InputError
+from adaclip.stores.folders import runs_home
+
+if TYPE_CHECKING:  # the help text is to come at once
+    from adaclip.data.samples import Sample
+    from adaclip.engine.detector import Detector
+    from adaclip.stores.runs import RunWriter
+
+SYNTHETIC = "synthetic"
+_MOST_ERRORS = 10
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Lay out the command's flags."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a checkpoint on a labelled dataset: AUROC, AP, max-F1, AUPRO",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(command=_evaluate)
+    _add_what(parser)
+    _add_how(parser)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    add, absent = parser.add_argument, argparse.SUPPRESS
+    add(
+        "--data",
+        required=True,
+        metavar="ROOT",
+        help=f"folder of a dataset, or {SYNTHETIC!r} for the set the project draws itself",
+    )
+    add(
+        "--dataset",
+        metavar="NAME",
+        default=absent,
+        help="the dataset's key (default: recognised by its folders)",
+    )
+    add("--checkpoint", default=DetectConfig.checkpoint, metavar="ID", help="checkpoint id or file")
+    add(
+        "--limit",
+        type=positive,
+        metavar="N",
+        default=absent,
+        help="N images per class, half of them normal, the same ones each time (default: all)",
+    )
+    add(
+        "--class-name",
+        metavar="NAME",
+        default=absent,
+        help="what the images show, for every class; may be empty (default: the class's own name)",
+    )
+    add(
+        "--out",
+        type=Path,
+        metavar="RUN",
+        default=absent,
+        help="folder of the run (default: DATASET-CHECKPOINT in the folder of runs)",
+    )
+    add("--resume", action="store_true", help="go on with the run that is there")
+
+
+def _add_how(parser: argparse.ArgumentParser) -> None:
+    add, defaults = parser.add_argument, EvaluateConfig()
+    add(
+        "--resolution",
+        choices=get_args(Resolution),
+        default=defaults.resolution,
+        help="pixel metrics at each image's own size, or at 518 x 518 as in the paper",
+    )
+    add(
+        "--ranked-by",
+        choices=get_args(RankedBy),
+        default=defaults.ranked_by,
+        help="the logit margin, or the paper's probability, which ties where it saturates",
+    )
+    add("--keep-maps", action="store_true", help="keep the maps (about 2 MB per image)")
+    add("--device", default=DetectConfig.device, help="auto, cpu, cuda, cuda:N or mps")
+    add(
+        "--precision",
+        choices=get_args(Precision),
+        default=DetectConfig.precision,
+        help="number type",
+    )
+    add(
+        "--batch-size",
+        type=positive,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="images at a time (default: the engine chooses)",
+    )
+    add_format(parser, "a table of classes, or the results as JSON")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from adaclip.stores.weights import find
+
+    samples = _samples(arguments)
+    # Before torch is imported: what is wrong with the checkpoint is said at once.
+    info = find(arguments.checkpoint)
+    folder = getattr(arguments, "out", None)
+    if folder is None:
+        from adaclip.stores.runs import folder_name
+
+        folder = runs_home() / folder_name(f"{samples[0].dataset}-{info.id}")
+    from adaclip.engine.detector import load_detector
+    from adaclip.engine.evaluator import limit_samples, open_run
+
+    config = EvaluateConfig(
+        class_name=getattr(arguments, "class_name", None),
+        limit=getattr(arguments, "limit", None),
+        resolution=arguments.resolution,
+        ranked_by=arguments.ranked_by,
+        keep_maps=arguments.keep_maps,
+    )
+    samples = limit_samples(samples, config.limit)
+    detector = load_detector(
+        arguments.checkpoint, device=arguments.device, precision=arguments.precision
+    )
+    synthetic = arguments.data == SYNTHETIC
+    with open_run(
+        detector,
+        samples,
+        folder,
+        config,
+        data_root=None if synthetic else Path(arguments.data).resolve(),
+        batch_size=getattr(arguments, "batch_size", None),
+        resume=arguments.resume,
+        command=_command(arguments),
+    ) as writer:
+        if writer.header["leak"]:
+            write(f"adaclip: note: {writer.header['leak']}", sys.stderr)
+        results = _run(detector, samples, writer, synthetic)
+        if results is None:
+            return 130
+    return _report(results, folder, arguments.format, writer.errors)
+
+
+def _run(
+    detector: Detector, samples: Sequence[Sample], writer: RunWriter, synthetic: bool
+) -> Mapping[str, Any] | None:
+    """Evaluate with a progress bar; None when interrupted."""
+    from adaclip.engine.evaluator import evaluate
+    from adaclip.engine.image_sources import FileSource, SyntheticSource
+
+    source = SyntheticSource() if synthetic else FileSource()
+    total = len(samples)
+    with progress_bar(total=total, unit="image") as bar:
+
+        def show(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        try:
+            return evaluate(detector, samples, writer, source=source, progress=show)
+        except KeyboardInterrupt:
+            write(
+                f"adaclip: interrupted, {bar.n} of {total} images done; the same command with "
+                "--resume goes on",
+                sys.stderr,
+            )
+            return None
+
+
+def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
+    """The images asked for. Raises InputError or DatasetError."""
+    from adaclip.data.samples import load_samples
+    from adaclip.engine.image_sources import synthetic_samples
+
+    dataset = getattr(arguments, "dataset", None)
+    if arguments.data == SYNTHETIC:
+        if dataset not in (None, SYNTHETIC):
+            raise InputError(f"--data {SYNTHETIC} has no dataset {dataset!r}; leave --dataset out")
+        return synthetic_samples()
+    return load_samples(Path(arguments.data), dataset)
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """What to type to make this run again: the flags that are not at their defaults."""
+    defaults = vars(EvaluateConfig()) | vars(DetectConfig())
+    words = ["python", "-m", "adaclip", "evaluate"]
+    for name, value in sorted(vars(arguments).items()):
+        flag = "--" + name.replace("_", "-")
+        if name in ("command", "resume", "format") or value is False:
+            continue
+        if value is True:
+            words.append(flag)
+        elif name not in defaults or value != defaults[name]:
+            words += [flag, str(value)]
+    return shlex.join(words)
+
+
+def _report(results: Mapping[str, Any], folder: Path, style: str, errors: Sequence[str]) -> int:
+    """Print results, complain of images that failed; the exit code."""
+    if style == "json":
+        write(json.dumps(results, indent=1), sys.stdout)
+    else:
+        for line in evaluate_table.lines(results):
+            write(line, sys.stdout)
+    for error in errors[:_MOST_ERRORS]:
+        write(f"adaclip: {error}", sys.stderr)
+    if len(errors) > _MOST_ERRORS:
+        write(f"adaclip: and {len(errors) - _MOST_ERRORS} more, see images.csv", sys.stderr)
+    write(f"run: {folder}", sys.stderr)
+    judged = sum(entry["normal"] + entry["anomalous"] for entry in results["classes"])
+    failed = sum(entry["failed"] for entry in results["classes"])
+    if not judged:
+        return 2
+    return 1 if failed else 0

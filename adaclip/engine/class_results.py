@@ -1,0 +1,202 @@
+"""The metrics of a class from its images' values and maps, and their mean. No torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from adaclip.metrics.intervals import bootstrap_intervals
+from adaclip.metrics.pixels import MAX_VALUES, PixelMetrics, PixelResult
+from adaclip.metrics.ranking import METRICS, Ranking, ranking
+from adaclip.stores.run_rows import Row
+from adaclip.types import Threshold, resize_map
+
+RANKED_BY = ("margin", "probability")
+# Side of the square of the resolution "518", the paper's.
+PAPER_SIDE = 518
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What is known of one image that did not fail."""
+
+    row: Row
+    # (S, S) float32 by "margin" and "probability"; empty where no pixel metric needs them.
+    maps: Mapping[str, np.ndarray]
+    mask: np.ndarray | None  # (H, W) bool; None where there is none or none is needed
+    # Of normal images: 1 or 0 for a peak on a contour, and the share of the image near contours.
+    peak: np.ndarray | None
+
+
+class ClassTally:
+    """Takes a class's images one by one; `results()` gives its entry in results.json."""
+
+    def __init__(
+        self, *, threshold: Threshold, ranked_by: str, resolution: str, folder: Path
+    ) -> None:
+        """`folder` takes the temporary files of pixel values that do not fit into memory."""
+        self._threshold = threshold
+        self._ranked_by = ranked_by
+        self._resolution = resolution
+        self._rows: list[Row] = []
+        self._peaks: list[np.ndarray] = []
+        self._pixels = {
+            name: PixelMetrics(max_values=MAX_VALUES // len(RANKED_BY), folder=folder)
+            for name in RANKED_BY
+        }
+        self._without_mask = 0
+
+    def add(self, judged: Judged) -> None:
+        """Count one image. Raises StoreError when pixel values cannot be kept."""
+        self._rows.append(judged.row)
+        if judged.peak is not None:
+            self._peaks.append(judged.peak)
+        if judged.mask is None:
+            self._without_mask += judged.row.anomalous
+            return
+        mask, size = judged.mask, judged.mask.shape
+        if self._resolution != "native":
+            size = (PAPER_SIDE, PAPER_SIDE)
+            resized = Image.fromarray(mask).resize(size[::-1], Image.Resampling.NEAREST)
+            mask = np.asarray(resized, dtype=bool)
+        for name, pixels in self._pixels.items():
+            pixels.add(resize_map(judged.maps[name], size), mask)
+
+    def results(self, class_name: str, prompt: str, failed: int) -> dict[str, Any]:
+        """The class's entry."""
+        other = next(name for name in RANKED_BY if name != self._ranked_by)
+        values = self._image_values(self._ranked_by)
+        entry = {
+            "class_name": class_name,
+            "prompt": prompt,
+            "normal": len(values[0]),
+            "anomalous": len(values[1]),
+            "failed": failed,
+            "without_mask": self._without_mask,
+            "image_level": image_level(*values, logits=self._ranked_by == "margin"),
+        }
+        entry |= self._pixel_level(self._ranked_by)
+        entry |= self._rates()
+        entry["normal_peak"] = self._normal_peak()
+        entry["alternative"] = {
+            "ranked_by": other,
+            "image_level": _level(ranking(*self._image_values(other))),
+        } | self._pixel_level(other)
+        return entry
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        for pixels in self._pixels.values():
+            pixels.close()
+
+    def _image_values(self, ranked_by: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of normal and of anomalous images: margins, or scores."""
+        name = "anomaly_margin" if ranked_by == "margin" else "anomaly_score"
+        normal, anomalous = (
+            np.array([getattr(row, name) for row in self._rows if row.anomalous == kind], float)
+            for kind in (False, True)
+        )
+        return normal, anomalous
+
+    def _pixel_level(self, ranked_by: str) -> dict[str, Any]:
+        result = self._pixels[ranked_by].result()
+        level = _level(result.ranking)
+        if result.aupro is None:
+            reason = self._why_no_pixels(result)
+            level["undefined"] = dict.fromkeys((*METRICS, "aupro"), reason)
+        return {"pixel_level": level, "aupro": result.aupro}
+
+    def _why_no_pixels(self, result: PixelResult) -> str:
+        if not any(row.anomalous for row in self._rows):
+            return "no anomalous images" if self._rows else "no images"
+        if not result.ranking.abnormal and self._without_mask:
+            return "no masks"
+        return result.ranking.undefined["auroc"]
+
+    def _rates(self) -> dict[str, float | None]:
+        """Shares of images at or above the threshold or its review value; None of none."""
+        scores = self._image_values("probability")
+        alarm, review = self._threshold.value, self._threshold.review_value
+        return {
+            "false_alarm_rate": _share(scores[0] >= alarm),
+            "review_rate": _share(scores[0] >= review),
+            "detection_rate": _share(scores[1] >= alarm),
+        }
+
+    def _normal_peak(self) -> dict[str, Any]:
+        """Where the maps of normal images peak; `near_contours` is what chance would give."""
+        on_contour = np.array([peak[0] > 0 for peak in self._peaks], bool)
+        normal = self._image_values("probability")[0]
+        alarms = normal >= self._threshold.value
+        near = [float(peak[1]) for peak in self._peaks]
+        return {
+            "images": len(self._peaks),
+            "on_contour": _share(on_contour),
+            "on_contour_of_false_alarms": _share(on_contour[alarms]),
+            "near_contours": math.fsum(near) / len(near) if near else None,
+        }
+
+
+def image_level(
+    normal: np.ndarray, anomalous: np.ndarray, *, logits: bool = True
+) -> dict[str, Any]:
+    """The image-level entry: metrics, intervals of 95 %, and the reason of each that is None.
+
+    With `logits` the values are margins, and `max_f1_score` says the threshold as a score.
+    """
+    entry = _level(ranking(normal, anomalous))
+    intervals = bootstrap_intervals(normal, anomalous)
+    for name in METRICS:
+        interval = intervals[name]
+        entry[f"{name}_interval"] = None if interval is None else list(interval)
+        if interval is None and entry[name] is not None:
+            reason = "fewer than two normal or two anomalous images"
+            entry["undefined"][f"{name}_interval"] = reason
+    threshold = entry["max_f1_threshold"]
+    if threshold is not None and logits:
+        threshold = 1 / (1 + math.exp(-max(threshold, -700.0)))
+    entry["max_f1_score"] = threshold
+    return entry
+
+
+def mean_of(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean over the classes in which a metric is defined, and how many those are."""
+    mean = _mean_levels(classes)
+    mean["alternative"] = {
+        "ranked_by": classes[0]["alternative"]["ranked_by"] if classes else None
+    } | _mean_levels([entry["alternative"] for entry in classes])
+    for name in ("false_alarm_rate", "review_rate", "detection_rate"):
+        mean[name], mean["counts"][name] = _mean(entry[name] for entry in classes)
+    return mean
+
+
+def _mean_levels(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    counts: dict[str, int] = {}
+    mean: dict[str, Any] = {"counts": counts}
+    for level in ("image_level", "pixel_level"):
+        mean[level] = {}
+        for name in METRICS:
+            found = _mean(entry[level][name] for entry in classes)
+            mean[level][name], counts[f"{level}.{name}"] = found
+    mean["aupro"], counts["aupro"] = _mean(entry["aupro"] for entry in classes)
+    return mean
+
+
+def _mean(values: Iterable[float | None]) -> tuple[float | None, int]:
+    defined = [value for value in values if value is not None]
+    return (math.fsum(defined) / len(defined) if defined else None), len(defined)
+
+
+def _level(result: Ranking) -> dict[str, Any]:
+    names = (*METRICS, "max_f1_threshold")
+    return {name: getattr(result, name) for name in names} | {"undefined": dict(result.undefined)}
+
+
+def _share(flags: np.ndarray) -> float | None:
+    return float(flags.mean()) if flags.size else None

@@ -1,0 +1,182 @@
+"""What a run records of how it was made. Importing this module loads no torch."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaclip import __version__
+from adaclip.config import EvaluateConfig
+from adaclip.data.registry import dataset_name
+from adaclip.engine.image_sources import SYNTHETIC
+from adaclip.errors import CheckpointError
+from adaclip.stores.files import recorded_sha256, sha256_of
+from adaclip.stores.run_results import SCHEMA
+from adaclip.stores.weights import find
+from adaclip.types import CheckpointInfo
+
+if TYPE_CHECKING:  # the engine loads torch
+    from adaclip.data.samples import Sample
+    from adaclip.engine.detector import Detector
+
+_PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
+_PROTOCOL = (
+    "Zero-shot on the test split; metrics per class, then the mean over the classes where a metric "
+    "is defined. Masks: pixels above 0 unless the dataset says otherwise. AUPRO: up to a "
+    "false-positive rate of 0.3, regions of 8 neighbours. Max-F1 over all thresholds."
+)
+
+
+def new_header(
+    detector: Detector,
+    samples: Sequence[Sample],
+    config: EvaluateConfig,
+    *,
+    run_id: str,
+    data_root: Path | None,
+    command: str | None = None,
+) -> dict[str, Any]:
+    """The head of `results.json`; with `data_root` None for the drawn images.
+
+    Hashes the weights if nobody has yet. Raises CheckpointError when they cannot be read.
+    """
+    info = detector.info
+    dataset = samples[0].dataset
+    digest = weights_sha256(info)
+    return {
+        "schema": SCHEMA,
+        "id": run_id,
+        "title": f"{info.title} on {dataset_name(dataset)}",
+        "dataset": dataset,
+        "checkpoint": info.id,
+        "checkpoint_title": info.title,
+        "checkpoint_sha256": digest,
+        "leak": leak(info, dataset),
+        "created_utc": utc_now(),
+        "finished_utc": None,
+        "complete": False,
+        "data_root": SYNTHETIC if data_root is None else str(data_root),
+        "resolution": config.resolution,
+        "ranked_by": config.ranked_by,
+        "threshold": asdict(info.threshold),
+        "map_threshold": info.map_threshold,
+        "device": detector.device,
+        "precision": detector.precision,
+        "batch_size": config.batch_size,
+        "versions": versions(),
+        "commit": commit(),
+        "machine": f"{detector.describe_device()}; {processor()}",
+        "command": command,
+        "protocol": _PROTOCOL,
+        "size_bytes": info.size_bytes,
+        "settings": asdict(config)
+        | {
+            "dataset": dataset,
+            "checkpoint": info.id,
+            "checkpoint_sha256": digest,
+            "device": detector.device,
+            "precision": detector.precision,
+            "images": len(samples),
+            "images_sha256": _digest(samples),
+        },
+    }
+
+
+def leak(info: CheckpointInfo, dataset: str) -> str | None:
+    """A sentence when the checkpoint was trained on this dataset, else None."""
+    if dataset not in info.trained_on:
+        return None
+    if dataset == SYNTHETIC:
+        return (
+            f"{info.title} was trained on pictures of the same generator, of other kinds of "
+            "object and with other defects: expect less on photographs."
+        )
+    return (
+        f"{info.title} was trained on {dataset_name(dataset)}: its values here are not zero-shot "
+        "and not to be compared with those of a model that has not seen the set."
+    )
+
+
+def weights_sha256(info: CheckpointInfo) -> str | None:
+    """The SHA-256 of the checkpoint's file; of an ensemble, its members' joined with "+"."""
+    if info.members:
+        parts = [weights_sha256(find(member, allow_paths=True)) for member in info.members]
+        return "+".join(part or "unknown" for part in parts)
+    if info.sha256 or info.path is None:
+        return info.sha256
+    try:
+        facts = info.path.stat()
+        return recorded_sha256(info.path) or _hashed(info.path, facts.st_mtime_ns, facts.st_size)
+    except OSError as error:
+        raise CheckpointError(f"cannot read {info.path}: {error.strerror or error}") from error
+
+
+def versions() -> dict[str, str]:
+    """Of the project, Python and the packages that the values depend on."""
+    found = {"adaclip": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+@functools.cache
+def commit() -> str | None:
+    """The project's git commit, with "-dirty" after changes; None when it is not a checkout."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+@functools.cache
+def processor() -> str:
+    """The processor's name and the system, as far as they tell."""
+    name = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    except OSError:  # not Linux
+        pass
+    return f"{name}, {sys.platform}"
+
+
+def utc_now() -> str:
+    """ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@functools.lru_cache(maxsize=32)
+def _hashed(path: Path, modified: int, size: int) -> str:
+    """Once per content: large files take seconds."""
+    return sha256_of(path)
+
+
+def _digest(samples: Sequence[Sample]) -> str:
+    """Changes when other images would be judged, or in another order."""
+    lines = (f"{s.class_name}\0{s.rel_path}\0{s.anomalous}\n" for s in samples)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,338 @@
+"""Runs read back as written; damage is named and costs nothing else."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adaclip.errors import StoreError
+from adaclip.stores import run_exchange
+from adaclip.stores.run_rows import complete_part, decode, encode, header_line, read_table
+from adaclip.stores.runs import (
+    COLUMNS,
+    Run,
+    RunWriter,
+    export_run,
+    import_run,
+    list_runs,
+    read_run,
+)
+from tests.stores.run_samples import change, class_entry, header, row, write_run
+
+ODD_NAMES = ['a,b"c.png', "two\nlines.png", "ü/é 日本.png", "=SUM(A1).png", "caf\udce9.png", "NA"]
+
+
+def test_a_run_reads_back_as_written(tmp_path: Path) -> None:
+    written = write_run(tmp_path / "run", 4)
+    made = read_run(tmp_path / "run")
+    assert made == written
+    assert (made.id, made.dataset, made.checkpoint, made.complete) == (
+        "run",
+        "parts",
+        "made-up",
+        True,
+    )
+    assert made.threshold.review_value == pytest.approx(1 / (1 + np.e))
+    assert made.data_root == Path("/srv/parts")
+    table = made.images()
+    assert tuple(table.columns) == COLUMNS
+    assert table["anomalous"].tolist() == [False, True, False, True]
+    assert table["defect_type"].tolist() == ["", "hole", "", "hole"]
+    assert table["anomaly_margin"].tolist() == [-1 / 3 + index for index in range(4)]
+    for _, line in table.iterrows():
+        stored = made.margin_map(line)
+        assert stored is not None
+        assert stored.dtype == np.float32
+    assert made.margin_map("") is None
+    assert made.margin_map("maps/000099.npz") is None
+    assert not (tmp_path / "run" / "work").exists()
+
+
+def test_columns_have_the_same_types_with_and_without_rows(tmp_path: Path) -> None:
+    full = write_run(tmp_path / "run").images()
+    (tmp_path / "run" / "images.csv").unlink()
+    empty = read_run(tmp_path / "run").images()
+    assert list(empty.dtypes) == list(full.dtypes)
+    assert len(empty) == 0
+
+
+def test_odd_names_and_failed_rows_survive() -> None:
+    rows = [row(0, rel_path=name) for name in ODD_NAMES]
+    failed = {"anomaly_score": None, "anomaly_margin": None, "width": None, "height": None}
+    rows.append(row(1, error='broken, "really"\nso', seconds=None, map_file=None, **failed))
+    assert decode(header_line() + encode(rows), "images.csv") == rows
+
+
+def test_a_line_cut_anywhere_is_left_out() -> None:
+    rows = [row(index, rel_path=name) for index, name in enumerate(ODD_NAMES)]
+    whole = header_line() + encode(rows)
+    ends = [len(header_line() + encode(rows[:count])) for count in range(len(rows) + 1)]
+    for cut in range(ends[0], len(whole) + 1):
+        expected = sum(end <= cut for end in ends) - 1
+        kept = complete_part(whole[:cut])
+        assert len(kept) == ends[expected]
+        if cut in ends:
+            assert decode(kept, "images.csv") == rows[:expected]
+    assert complete_part(whole[:5]) == b""
+
+
+def test_two_hundred_thousand_rows_are_read_in_seconds() -> None:
+    lines = encode([row(index) for index in range(1000)]).decode().splitlines()
+    data = [line.replace("test/", f"test/{i}/") for i in range(200) for line in lines]
+    table = read_table(header_line() + "\n".join(data).encode() + b"\n", "images.csv")
+    assert len(table) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"rel_path": "../../etc/passwd"}, "rel_path leads out"),
+        ({"rel_path": "/etc/passwd"}, "rel_path leads out"),
+        ({"rel_path": "a\\..\\b"}, "rel_path leads out"),
+        ({"rel_path": "C:/x"}, "rel_path leads out"),
+        ({"rel_path": ""}, "rel_path is empty"),
+        ({"mask_rel_path": "a/.."}, "mask_rel_path leads out"),
+        ({"map_file": "maps/../../x.npz"}, "map_file"),
+        ({"anomaly_score": 1.5}, "anomaly_score"),
+        ({"anomaly_score": None}, "anomaly_score"),
+        ({"anomaly_margin": float("inf")}, "anomaly_margin"),
+        ({"width": 0}, "width or height"),
+        ({"height": None}, "width or height"),
+        ({"rel_path": row(0).rel_path}, "there twice"),
+    ],
+)
+def test_rows_that_cannot_be_are_refused_by_number(changes: dict[str, Any], what: str) -> None:
+    data = header_line() + encode([row(0), row(1, **changes)])
+    with pytest.raises(StoreError, match=rf"images.csv: row 2: .*{what}"):
+        read_table(data, "images.csv")
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"", "first line"),
+        (b"a,b\n1,2\n", "first line"),
+        (header_line() + b"parts,nut\n", "does not fit"),
+        (header_line() + encode([row(0)]).replace(b",60,", b",sixty,"), "does not fit"),
+        (header_line() + encode([row(0)]).replace(b",0,60", b",maybe,60"), "does not fit"),
+        (header_line() + encode([row(0)]).replace(b",0,60", b",2,60"), "not 0 or 1"),
+        (header_line() + b"\x00\xff" * 9 + b"\n", "row 1|does not fit"),
+        (header_line() + b'"open', "does not fit|row 1"),
+    ],
+)
+def test_files_that_are_no_rows_are_named(data: bytes, what: str) -> None:
+    with pytest.raises(StoreError, match=rf"^here\.csv: .*({what})"):
+        read_table(data, "here.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[1]", "JSON object"),
+        (b"[" * 100_000, "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"schema": "adaclip-run/9"}', "adaclip-run/9"),
+        (b'{"schema": "adaclip-run/1"}', "id is missing"),
+        (b'{"schema": NaN}', "not JSON"),
+    ],
+)
+def test_damaged_results_are_named_and_the_other_runs_listed(
+    content: bytes, what: str, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "results.json").write_bytes(content)
+    (tmp_path / "no-run").mkdir()
+    runs, problems = list_runs([tmp_path, tmp_path / "absent"])
+    assert [made.id for made in runs] == ["good"]
+    [problem] = problems
+    assert str(tmp_path / "bad" / "results.json") in problem
+    assert what in problem
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"threshold": None},
+        {"threshold": {"value": 2, "source": "x", "review_band": 0}},
+        {"threshold": {"value": 0.5, "source": "x", "review_band": 0, "more": 1}},
+        {"classes": {}},
+        {"classes": [class_entry("a"), class_entry("a")]},
+        {"classes": [class_entry("a", 1.5)]},
+        {"classes": [class_entry("a") | {"normal": -1}]},
+        {"classes": [class_entry("a") | {"normal": True}]},
+        {"classes": [class_entry("a") | {"image_level": {}}]},
+        {"classes": [{}]},
+        {"classes": ["a"]},
+        {"mean": None},
+        {"complete": 1},
+        {"title": 3},
+        {"data_root": 3},
+        {"map_threshold": None},
+    ],
+)
+def test_every_field_is_checked(fields: dict[str, Any], tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    change(tmp_path / "run", **fields)
+    with pytest.raises(StoreError, match=f"{next(iter(fields))}.* not what a run holds"):
+        read_run(tmp_path / "run")
+
+
+def test_of_two_runs_with_one_name_the_first_counts(tmp_path: Path) -> None:
+    write_run(tmp_path / "a" / "run")
+    write_run(tmp_path / "b" / "run")
+    runs, problems = list_runs([tmp_path / "a", tmp_path / "b"])
+    assert [made.folder for made in runs] == [tmp_path / "a" / "run"]
+    assert "same name" in problems[0]
+
+
+def test_a_damaged_map_is_named(tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run")
+    (tmp_path / "run" / "maps" / "000001.npz").write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(StoreError, match=r"000001\.npz: is damaged"):
+        made.margin_map("maps/000001.npz")
+
+
+def test_a_kill_while_finishing_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
+    with RunWriter(tmp_path / "run", header()) as writer:
+        for index in range(2):
+            writer.save_map(index, {"margin": np.zeros((4, 4), np.float32)})
+        writer.append([row(0), row(1)])
+        # Half of the maps have moved when it ends.
+        (tmp_path / "run" / "maps").mkdir()
+        (tmp_path / "run" / "work" / "000000.npz").rename(tmp_path / "run/maps/000000.npz")
+    with RunWriter(tmp_path / "run", header(), resume=True) as writer:
+        assert writer.is_done(row(0).rel_path, 0)
+        assert writer.is_done(row(1).rel_path, 1)
+        writer.keep_only({row(0).rel_path})
+        assert not writer.is_done(row(1).rel_path, 1)
+        assert len(read_run(tmp_path / "run").images()) == 1
+        writer.append([row(1)])
+        entry = class_entry("nut")
+        results = writer.header | {"complete": True, "classes": [entry], "mean": entry}
+        writer.finish(results, [row(1).rel_path, row(0).rel_path], keep_maps=True)
+    made = read_run(tmp_path / "run")
+    assert made.images()["rel_path"].tolist() == [row(1).rel_path, row(0).rel_path]
+    assert made.margin_map("maps/000001.npz") is not None
+    assert RunWriter(tmp_path / "run", header(), resume=True).complete
+
+
+def test_a_run_on_a_full_or_closed_disk_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot write"):
+        RunWriter(tmp_path / "file" / "run", header())
+    with RunWriter(tmp_path / "run", header()) as writer:
+        (tmp_path / "run" / "images.csv").unlink()
+        (tmp_path / "run" / "images.csv").mkdir()
+        with pytest.raises(StoreError, match="cannot write"):
+            writer.append([row(0)])
+        with pytest.raises(StoreError, match="is gone"):
+            writer.load_map(0)
+
+
+def same(one: Run, other: Run) -> None:
+    """Equal but for the folder of the data, which does not travel."""
+    assert one.results["classes"] == other.results["classes"]
+    pd.testing.assert_frame_equal(one.images(), other.images())
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_an_exported_run_comes_back_beside_the_first(maps: bool, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "runs" / "run", maps=maps)
+    archive = export_run(made, tmp_path / "out" / "run.zip")
+    back = import_run(archive, tmp_path / "runs")
+    assert back.id == "run-2"
+    same(made, back)
+    assert back == read_run(back.folder)
+    assert back.data_root is None
+    assert (back.margin_map("maps/000001.npz") is None) == (not maps)
+    assert b"/srv/parts" not in zipfile.ZipFile(archive).read("run/results.json")
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"run", "run-2"}
+
+
+def test_results_alone_come_in_without_rows(tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run")
+    back = import_run(made.folder / "results.json", tmp_path / "runs")
+    assert back.results["classes"] == made.results["classes"]
+    assert len(back.images()) == 0
+
+
+def test_rows_alone_come_in_with_what_can_be_told_from_them(tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run")
+    back = import_run(made.folder / "images.csv", tmp_path / "runs")
+    [entry] = back.classes
+    assert (entry["normal"], entry["anomalous"], entry["failed"]) == (2, 2, 0)
+    assert entry["image_level"]["auroc"] is None
+    assert entry["pixel_level"]["undefined"]["auroc"] == "only rows were imported"
+
+    def scorer(normal: np.ndarray, anomalous: np.ndarray) -> dict[str, Any]:
+        assert (len(normal), len(anomalous)) == (2, 2)
+        return class_entry("x", 0.75)["image_level"]
+
+    scored = import_run(made.folder / "images.csv", tmp_path / "runs", scorer=scorer)
+    assert scored.classes[0]["image_level"]["auroc"] == 0.75
+    assert scored.mean["image_level"]["auroc"] == 0.75
+    assert scored.mean["counts"]["image_level.auroc"] == 1
+    assert read_run(scored.folder) == scored
+
+
+def zipped(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return path
+
+
+def test_a_strangers_archive_writes_nothing_but_a_run(tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run")
+    results = (made.folder / "results.json").read_bytes()
+    evil = json.dumps(json.loads(results) | {"id": "../../../evil"}).encode()
+    archive = tmp_path / "evil.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("run/results.json", evil)
+        file.writestr("run/../../outside.txt", b"x")
+        file.writestr("/absolute.txt", b"x")
+        file.writestr("run/maps/../../x.npz", b"x")
+        file.writestr("run/program.py", b"x")
+    back = import_run(archive, tmp_path / "runs")
+    assert back.folder.parent == tmp_path / "runs"
+    assert [path.name for path in back.folder.iterdir()] == ["results.json"]
+    assert not (tmp_path / "outside.txt").exists()
+
+
+def test_what_is_no_run_is_refused_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = write_run(tmp_path / "run")
+    results = (made.folder / "results.json").read_bytes()
+    rows = (made.folder / "images.csv").read_bytes()
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG" * 100)
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(export_run(made, tmp_path / "whole.zip").read_bytes()[:-300])
+    only_header = tmp_path / "none.csv"
+    only_header.write_bytes(header_line())
+    for file in (
+        picture,
+        cut,
+        only_header,
+        zipped(tmp_path / "none.zip", readme=b"x"),
+        zipped(tmp_path / "bad.zip", **{"results.json": b"{}"}),
+        zipped(tmp_path / "two.zip", **{"a__results.json": results, "b__results.json": results}),
+        zipped(tmp_path / "rows.zip", **{"results.json": results, "images.csv": rows[:-9] + b"x"}),
+        tmp_path / "absent.zip",
+    ):
+        with pytest.raises(StoreError, match=file.stem):
+            import_run(file, tmp_path / "runs")
+    monkeypatch.setattr(run_exchange, "_LARGEST", 100)
+    with pytest.raises(StoreError, match="unpacks to more"):
+        import_run(tmp_path / "whole.zip", tmp_path / "runs")
+    assert not list((tmp_path / "runs").iterdir())
