@@ -1,21 +1,17 @@
 """What the published datasets are called, and the objects in them. Facts only, no images, no torch.
 
-The facts are in `datasets_meta/classes.json`. Class names are kept as their dataset writes them
-("metal_nut"); `spoken` turns them into words.
+The facts are on the cards (`adaclip.data.cards`). Class names are kept as their dataset writes
+them ("metal_nut"); `spoken` turns them into words.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from adaclip.errors import DatasetError
-
-CLASSES_FILE = Path(__file__).resolve().parents[2] / "datasets_meta" / "classes.json"
+from adaclip.data.cards import META_FOLDER, PUBLISHED_KEYS, Domain, cards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,29 +20,20 @@ class DatasetClasses:
 
     key: str
     name: str
-    domain: Literal["industrial", "medical"]
+    domain: Domain
     class_names: tuple[str, ...]
 
 
 @functools.cache
-def datasets(path: Path = CLASSES_FILE) -> Mapping[str, DatasetClasses]:
-    """Dataset key -> what it holds, in published order. Raises DatasetError."""
-    try:
-        cards = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            key: DatasetClasses(
-                key=key,
-                name=card["name"],
-                domain=card["domain"],
-                class_names=tuple(card["class_names"]),
-            )
-            for key, card in cards.items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{path}: the list of dataset classes cannot be read ({error!r}); "
-            "restore the file from the project's repository"
-        ) from error
+def datasets(folder: Path = META_FOLDER) -> Mapping[str, DatasetClasses]:
+    """Dataset key -> what it holds, in published order; ours is left out. Raises DatasetError."""
+    known = cards(folder)
+    return {
+        key: DatasetClasses(
+            key=key, name=known[key].name, domain=known[key].domain, class_names=known[key].classes
+        )
+        for key in PUBLISHED_KEYS
+    }
 
 
 def spoken(class_name: str) -> str:
@@ -55,13 +42,13 @@ def spoken(class_name: str) -> str:
 
 
 def dataset_name(key: str) -> str:
-    """The short name of a dataset, or the key itself when it is not a published one."""
-    known = datasets().get(key)
+    """The short name of a dataset, or the key itself when it has no card."""
+    known = cards().get(key)
     return known.name if known else key
 
 
 def datasets_with_class(class_name: str) -> tuple[str, ...]:
-    """Keys of the datasets that have a class of this name, however it is written."""
+    """Keys of the published datasets that have a class of this name, however it is written."""
     wanted = spoken(class_name).casefold()
     return tuple(
         key

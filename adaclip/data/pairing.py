@@ -1,0 +1,204 @@
+"""Images and masks brought together by name, never by order.
+
+A layout fills a `Pairing` with what it finds; the pairing knows which masks belong to which
+image and remembers whatever does not fit, so that loading can refuse and checking can list it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from adaclip.data.images import printable
+from adaclip.data.sample import MaskRule, Sample, is_image_name
+from adaclip.errors import DatasetError
+
+# What follows an image's name in a mask's: "000_mask", "000-Segmentation", "000_mask_2".
+_SUFFIX = re.compile(
+    r"[_-](?:mask|label|segmentation|seg|gt|ground_?truth)(?:[_-]?\d+)?$", re.IGNORECASE
+)
+_NUMBER = re.compile(r"[_-]\d+$")
+
+ProblemKind = Literal[
+    "missing image",
+    "missing mask",
+    "mask without image",
+    "duplicate name",
+    "unlisted image",
+    "unreadable",
+]
+# These make results wrong without a word, so nothing is loaded while there are any.
+GRAVE: frozenset[ProblemKind] = frozenset(
+    {"missing image", "missing mask", "duplicate name", "unreadable"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that does not fit: its kind, the file (POSIX, relative to the root), and why."""
+
+    kind: ProblemKind
+    path: str
+    detail: str
+
+
+@dataclass(kw_only=True)
+class Pairing:
+    """The samples and problems of one dataset, as a layout finds them."""
+
+    root: Path
+    dataset: str
+    samples: list[Sample] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add_folder(
+        self,
+        images: Path,
+        *,
+        class_name: str,
+        defect_type: str | None,
+        masks: Mapping[str, list[Path]] | None = None,
+        masks_expected: bool = False,
+        above: int | None = None,
+    ) -> None:
+        """Every image of one folder; `masks` are its mask files by image stem.
+
+        `defect_type` None makes them normal. With `masks_expected` an anomalous image without a
+        mask is a problem.
+        """
+        found = image_files(images)
+        for stem, count in Counter(path.stem for path in found).items():
+            if count > 1 and masks_expected and defect_type is not None:
+                first, second = [path for path in found if path.stem == stem][:2]
+                self.note("duplicate name", first, f"{second.name} would get the same mask")
+        for path in found:
+            self.add(
+                path,
+                class_name=class_name,
+                defect_type=defect_type,
+                masks=(masks or {}).get(path.stem, []),
+                mask_expected=masks_expected,
+                above=above,
+            )
+
+    def add(
+        self,
+        image: Path,
+        *,
+        class_name: str,
+        defect_type: str | None,
+        masks: Iterable[Path] = (),
+        mask_expected: bool = False,
+        above: int | None = None,
+    ) -> None:
+        """One image with its mask files; `defect_type` None makes it normal."""
+        files = sorted(masks)
+        anomalous = defect_type is not None
+        if anomalous and mask_expected and not files:
+            self.note("missing mask", image, "no mask file bears its name")
+        first = files[0] if files and anomalous else None
+        self.samples.append(
+            Sample(
+                dataset=self.dataset,
+                class_name=class_name,
+                defect_type=defect_type,
+                anomalous=anomalous,
+                image_path=image,
+                mask_path=first,
+                rel_path=self.relative(image),
+                mask_rel_path=None if first is None else self.relative(first),
+                mask_rule=MaskRule(above=above, more=tuple(files[1:]) if first else ()),
+            )
+        )
+
+    def note(self, kind: ProblemKind, path: Path, detail: str) -> None:
+        """Remember a problem of a file under the root."""
+        self.problems.append(Problem(kind=kind, path=self.relative(path), detail=detail))
+
+    def note_orphans(self, orphans: Iterable[Path]) -> None:
+        """Remember masks that no image answers to."""
+        for path in orphans:
+            self.note("mask without image", path, "no image bears its name")
+
+    def relative(self, path: Path) -> str:
+        """POSIX path relative to the root."""
+        return path.relative_to(self.root).as_posix()
+
+    def sorted_samples(self) -> list[Sample]:
+        """By class, then path. Raises DatasetError where there are none."""
+        if not self.samples:
+            raise DatasetError(
+                f"{printable(str(self.root))}: the folders of {self.dataset} are here, but no "
+                "images in them; unpack the dataset again or name another folder"
+            )
+        return sorted(self.samples, key=lambda sample: (sample.class_name, sample.rel_path))
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, by name; none where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _cannot_open(folder, error) from error
+    return [folder / name for name in sorted(names) if is_image_name(name)]
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders directly in a folder, by name, hidden ones passed over. Raises DatasetError."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir()]
+    except OSError as error:
+        raise _cannot_open(folder, error) from error
+    return [folder / name for name in sorted(names) if not name.startswith((".", "__MACOSX"))]
+
+
+def pair_masks(
+    images: Iterable[Path], folder: Path, *, suffix: str | None = None
+) -> tuple[dict[str, list[Path]], list[Path]]:
+    """The masks of a folder by image stem, and those that belong to none of `images`.
+
+    A mask has its image's name, or that and `suffix`; without one, any of the usual suffixes
+    ("_mask", "_label", "_Segmentation" ...), or a number where an image has several. Masks may
+    also lie in a folder with the image's name.
+    """
+    stems = {path.stem for path in images}
+    owned: dict[str, list[Path]] = {}
+    orphans: list[Path] = []
+    for mask in image_files(folder):
+        owner = _owner(mask.stem, stems, suffix)
+        (orphans if owner is None else owned.setdefault(owner, [])).append(mask)
+    for inner in subfolders(folder) if folder.is_dir() else ():
+        masks = image_files(inner)
+        if inner.name in stems:
+            owned.setdefault(inner.name, []).extend(masks)
+        else:
+            orphans.extend(masks)
+    return owned, orphans
+
+
+def _owner(stem: str, stems: set[str], suffix: str | None) -> str | None:
+    """The image stem that a mask's stem answers to."""
+    if suffix is not None:
+        named = stem.removesuffix(suffix) if suffix else stem
+        return named if named in stems and (not suffix or named != stem) else None
+    if stem in stems:
+        return stem
+    for pattern in (_SUFFIX, _NUMBER):
+        named = pattern.sub("", stem)
+        if named in stems:
+            return named
+    return None
+
+
+def _cannot_open(folder: Path, error: OSError) -> DatasetError:
+    reason = error.strerror or str(error)
+    return DatasetError(f"{printable(str(folder))}: the folder cannot be opened: {reason}")

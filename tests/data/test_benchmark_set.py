@@ -1,0 +1,120 @@
+"""The synthetic set: the same for everybody, and what its card says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from adaclip.data import benchmark_set
+from adaclip.data.benchmark_set import draw, entries, write
+from adaclip.data.cards import card
+from adaclip.data.checks import check
+from adaclip.data.samples import load_samples, read_mask
+from adaclip.data.synthetic import (
+    BENCHMARK_DEFECTS,
+    BENCHMARK_KINDS,
+    DEFECT_TYPES,
+    MATERIAL_KINDS,
+    OBJECT_KINDS,
+)
+from adaclip.errors import DatasetError, InputError
+
+
+def test_the_card_is_of_the_code():
+    it = card("synthetic")
+    # After a change of kinds, write the new names and words onto datasets_meta/synthetic.json.
+    assert it.classes == BENCHMARK_KINDS
+    assert it.normal == sum(entry.defect_type is None for entry in entries())
+    assert it.anomalous == sum(entry.defect_type is not None for entry in entries())
+    for each in it.class_cards:
+        mine = [entry for entry in entries() if entry.class_name == each.name]
+        assert each.normal == sum(entry.defect_type is None for entry in mine)
+        assert each.anomalous == sum(entry.defect_type is not None for entry in mine)
+
+
+def test_eight_classes_of_ten_and_ten_with_the_defects_spread():
+    assert len(entries()) == 160
+    assert {entry.class_name for entry in entries()} == set(BENCHMARK_KINDS)
+    assert len(BENCHMARK_KINDS) == 8
+    defects = Counter(entry.defect_type for entry in entries() if entry.defect_type)
+    assert set(defects) == set(BENCHMARK_DEFECTS)
+    assert max(defects.values()) - min(defects.values()) <= 1
+    for name in BENCHMARK_KINDS:
+        mine = {e.defect_type for e in entries() if e.class_name == name and e.defect_type}
+        assert len(mine) == min(10, len(BENCHMARK_DEFECTS))
+
+
+def test_paths_are_unique_numbered_and_sorted():
+    paths = [entry.rel_path for entry in entries()]
+    assert len(set(paths)) == len(paths)
+    assert [(e.class_name, e.rel_path) for e in entries()] == sorted(
+        (e.class_name, e.rel_path) for e in entries()
+    )
+    assert len({entry.index for entry in entries()}) == len(paths)
+    first = min(BENCHMARK_KINDS)
+    assert f"{first}/test/good/009.png" in paths
+
+
+def test_kinds_and_defects_are_held_out_of_training():
+    assert not set(BENCHMARK_KINDS) & {*MATERIAL_KINDS, *OBJECT_KINDS}
+    assert not set(BENCHMARK_DEFECTS) & set(DEFECT_TYPES)
+
+
+def test_a_picture_is_drawn_by_its_path_and_always_the_same():
+    bad = next(entry for entry in entries() if entry.defect_type)
+    good = next(entry for entry in entries() if not entry.defect_type)
+    one, again = draw(bad.rel_path), draw(bad.rel_path)
+    np.testing.assert_array_equal(one.image, again.image)
+    np.testing.assert_array_equal(one.mask, again.mask)
+    assert one.image.shape == (518, 518, 3)
+    assert (one.kind, one.defect_type) == (bad.class_name, bad.defect_type)
+    assert one.mask.any()
+    normal = draw(good.rel_path)
+    assert normal.defect_type is None
+    assert not normal.mask.any()
+
+
+def test_a_path_outside_of_the_set_is_refused():
+    with pytest.raises(InputError, match="the synthetic set has no such picture"):
+        draw("gasket/test/good/../000.png")
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """The first defective and the first normal picture."""
+    chosen = (
+        next(entry for entry in entries() if entry.defect_type),
+        next(entry for entry in entries() if not entry.defect_type),
+    )
+    monkeypatch.setattr(benchmark_set, "entries", lambda: chosen)
+    return chosen
+
+
+def test_the_written_tree_loads_as_drawn(tmp_path, few):
+    root = tmp_path / "synthetic"
+    told = []
+    assert write(root, progress=lambda done, total: told.append((done, total))) == 2
+    assert told[-1] == (2, 2)
+    samples = load_samples(root)
+    paths = sorted(entry.rel_path for entry in few)
+    assert [(s.dataset, s.rel_path) for s in samples] == [("synthetic", path) for path in paths]
+    for sample, entry in zip(samples, sorted(few, key=lambda e: e.rel_path), strict=True):
+        drawn = draw(sample.rel_path)
+        assert sample.mask_rel_path == entry.mask_rel_path
+        assert sample.defect_type == entry.defect_type
+        np.testing.assert_array_equal(read_mask(sample, (518, 518)), drawn.mask)
+    assert {finding.kind for finding in check(root).findings} == {"count"}
+    assert not list(root.rglob("*.partial"))
+
+
+def test_an_earlier_copy_may_be_written_again_and_no_other_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark_set, "entries", tuple)
+    (tmp_path / BENCHMARK_KINDS[0]).mkdir()
+    assert write(tmp_path) == 0
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"has other things in it, such as holiday\.jpg"):
+        write(tmp_path)
+    with pytest.raises(DatasetError, match="cannot be written to"):
+        write(tmp_path / "holiday.jpg")
