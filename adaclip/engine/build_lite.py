@@ -63,7 +63,7 @@ class Recipe:
     weight_decay: float = 1e-2
     average_decay: float = 0.99
     stage_loss_weight: float = 0.25
-    validation_batches: int = 40
+    validation_batches: int = 60
     seed: int = 111
 
     def training(self) -> PicturePairs:

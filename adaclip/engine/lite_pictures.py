@@ -30,7 +30,8 @@ class Batch:
     size: int
     images: Tensor  # (B, 3, size, size), pre-processed
     masks: Tensor  # (B, G, G) 0-1, G = size / PATCH * POINTS_PER_PATCH
-    class_names: tuple[str, ...]
+    class_names: tuple[str, ...]  # one per pair
+    kinds: tuple[str, ...]  # the synthesiser's word for what it drew, one per pair
 
 
 class PicturePairs(Dataset[Batch]):
@@ -47,7 +48,7 @@ class PicturePairs(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         size = int(np.random.default_rng((self.seed, index)).choice(self.sizes))
-        images, masks, names = [], [], []
+        images, masks, names, kinds = [], [], [], []
         for number in range(index * self.pairs, (index + 1) * self.pairs):
             for defective in (True, False):
                 sample = generate(
@@ -57,11 +58,13 @@ class PicturePairs(Dataset[Batch]):
                 images.append(torch.from_numpy(pixels))
                 masks.append(_coarse(sample.mask))
             names.append(sample.class_name)
+            kinds.append(sample.kind)
         return Batch(
             size=size,
             images=torch.stack(images),
             masks=torch.stack(masks),
             class_names=tuple(names),
+            kinds=tuple(kinds),
         )
 
 

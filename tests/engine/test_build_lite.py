@@ -120,17 +120,20 @@ def test_any_name_serves() -> None:
     assert len(names) > 15
 
 
-def test_thresholds_come_from_the_normal_pictures() -> None:
-    margins = np.concatenate([np.linspace(-3, 1, 101), np.full(20, 2.0)])
+def test_the_threshold_holds_for_the_worst_unseen_kind() -> None:
+    calm, odd = np.linspace(-3, -1, 101), np.linspace(-3, 1, 101)
     judged = Judged(
-        margins=margins,
-        anomalous=np.arange(121) > 100,
+        margins=np.concatenate([calm, odd, np.full(20, 2.0)]),
+        anomalous=np.arange(222) >= 202,
+        kinds=np.array(["calm"] * 101 + ["odd"] * 101 + ["odd"] * 20),
         patch_margins=np.array([-1.0, -0.5, 0.5, 1.0]),
         patch_masks=np.array([False, False, True, True]),
     )
     metadata = metadata_of(judged, Recipe())
     _check(Path("lite.safetensors"), metadata)
-    assert metadata["threshold"]["value"] == pytest.approx(1 / (1 + np.exp(-0.96)), abs=1e-3)
-    assert metadata["threshold"]["review_band"] == pytest.approx(0.36)
+    assert metadata["threshold"]["value"] == pytest.approx(1 / (1 + np.exp(-0.8)), abs=1e-3)
+    normal = np.concatenate([calm, odd])
+    review = 0.8 - metadata["threshold"]["review_band"]
+    assert (normal >= review).mean() == pytest.approx(0.1, abs=0.01)
     assert metadata["map_threshold"] == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-3)
     assert metadata["trained_on"] == ["synthetic"]
