@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-from adaclip.errors import CheckpointError
+from adaclip.errors import CheckpointError, InputError
 
 PromptedEncoders = Literal["both", "image", "text", "none"]
 PromptKind = Literal["hybrid", "static", "dynamic", "none"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Resolution = Literal["native", "518"]
+RankedBy = Literal["margin", "probability"]
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -113,6 +115,101 @@ class DetectConfig:
     precision: Precision = "auto"
     # None: the engine chooses (1 on a CPU, where a larger batch is not faster).
     batch_size: int | None = None
+
+
+TrainMetric = Literal[
+    "auto",
+    "image_auroc",
+    "image_average_precision",
+    "image_max_f1",
+    "pixel_auroc",
+    "pixel_average_precision",
+    "pixel_max_f1",
+]
+DicePer = Literal["image", "row"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides a training run; numbers as published unless a comment says more."""
+
+    # Dataset folders, or KEY=FOLDER to name a folder's layout.
+    auxiliary: tuple[str, ...] = ()
+    # So many pictures of `adaclip.data.synthetic` besides.
+    synthetic: int = 0
+    out: str = "adaclip-trained.safetensors"
+    # A checkpoint to go on from (id or file), or None for fresh parameters on `backbone`: a name
+    # of open_clip's, or the id or file of a checkpoint that holds its backbone. None: the
+    # published one.
+    init: str | None = None
+    backbone: str | None = None
+    backbone_weights: str | None = None
+    # None: a backbone goes into the result when it came from a checkpoint that held it.
+    include_backbone: bool | None = None
+    # None: the published 518, brought to the backbone's patches; or that of `init`.
+    image_size: int | None = None
+    # A share of the images to hold out (0: none), or a folder of other images.
+    validation: float | str = 0.1
+    metric: TrainMetric = "auto"
+    epochs: int = 5
+    batch_size: int = 1
+    # Batches whose gradients make one step.
+    accumulate: int = 1
+    learning_rate: float = 0.01
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.01
+    precision: Precision = "auto"
+    device: str = "auto"
+    seed: int = 111
+    # How often an image becomes a 2x2 mosaic of its class, 0-1.
+    mosaic: float = 0.0
+    # The authors' code averages dice over image rows at batch 1; "row" reproduces that.
+    dice: DicePer = "image"
+    # The share of held-out normal images that the recommended threshold lets pass.
+    threshold_quantile: float = 0.99
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed, accepted in self._rules():
+            if not accepted:
+                value = getattr(self, name)
+                raise InputError(f"training option {name} is {value!r}; it has to be {allowed}")
+
+    def _rules(self) -> list[tuple[str, str, bool]]:
+        """For each field that has one: its name, its rule in words, whether it is kept."""
+        share = isinstance(self.validation, str) or 0 <= self.validation <= 0.5
+        rules = [
+            ("synthetic", "0 or more", self.synthetic >= 0),
+            ("validation", "a folder, or a share from 0 to 0.5", share),
+            ("learning_rate", "above 0 and at most 1", 0 < self.learning_rate <= 1),
+            ("betas", "two numbers from 0 to below 1", all(0 <= b < 1 for b in self.betas)),
+            ("weight_decay", "from 0 to 1", 0 <= self.weight_decay <= 1),
+            ("seed", "0 or more and below 2**63", 0 <= self.seed < 2**63),
+            ("mosaic", "from 0 to 1", 0 <= self.mosaic <= 1),
+            ("threshold_quantile", "from 0.5 to 1", 0.5 <= self.threshold_quantile <= 1),
+            ("out", "a file name that ends in .safetensors", self.out.endswith(".safetensors")),
+        ]
+        rules += [
+            (name, "1 or more", getattr(self, name) >= 1)
+            for name in ("epochs", "batch_size", "accumulate")
+        ]
+        choices: dict[str, Any] = {"metric": TrainMetric, "dice": DicePer, "precision": Precision}
+        for name, kind in choices.items():
+            known = get_args(kind)
+            rules.append((name, f"one of {', '.join(known)}", getattr(self, name) in known))
+        return rules
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """What an evaluation does; two runs are the same only where all of this is."""
+
+    class_name: str | None = None  # words of the prompt for every class; None: the class's own
+    limit: int | None = None  # images per class, see `limit_samples`
+    resolution: Resolution = "native"  # metrics at each image's own size, or at 518 x 518
+    ranked_by: RankedBy = "margin"
+    batch_size: int = 1
+    keep_maps: bool = False
 
 
 # Larger images are refused before they are decoded.

@@ -81,13 +81,24 @@ def load_models(
     return loaded
 
 
-def _load(
+@dataclass(frozen=True, kw_only=True)
+class StoredModel:
+    """What a checkpoint's files hold, before a model is built of it. Tensors in fp32."""
+
+    config: ModelConfig
+    preprocessing: PreprocessingConfig
+    learned: Mapping[str, Tensor]
+    backbone: Mapping[str, Tensor]
+    clip_config: Mapping[str, Any]
+    backbone_path: Path
+
+
+def read_stored(
     info: CheckpointInfo,
     backbone_weights: Path | None,
-    device: Device,
-    precision: str,
-    read_backbone: Callable[[Path], dict[str, Tensor]],
-) -> LoadedModel:
+    read_backbone: Callable[[Path], dict[str, Tensor]] = read_clip_weights,
+) -> StoredModel:
+    """Read a single checkpoint's files, as `find` names them. Raises CheckpointError."""
     assert info.path is not None  # find() raises for a checkpoint that is not here
     local = info.details.get("backbone_path")
     backbone_path = backbone_weights or (Path(local) if local else None)
@@ -106,12 +117,36 @@ def _load(
         backbone = read_backbone(_required(backbone_path, info))
         clip_config = config_of_weights(backbone)
         config = published_config(learned, backbone=info.backbone, backbone_config=clip_config)
+    return StoredModel(
+        config=config,
+        preprocessing=preprocessing,
+        learned=learned,
+        backbone=backbone,
+        clip_config=clip_config,
+        backbone_path=_required(backbone_path, info),
+    )
+
+
+def _load(
+    info: CheckpointInfo,
+    backbone_weights: Path | None,
+    device: Device,
+    precision: str,
+    read_backbone: Callable[[Path], dict[str, Tensor]],
+) -> LoadedModel:
+    stored = read_stored(info, backbone_weights, read_backbone)
+    config = stored.config
     clip = _shared_backbone(
-        _required(backbone_path, info), backbone, clip_config, config.image_size, device, precision
+        stored.backbone_path,
+        stored.backbone,
+        stored.clip_config,
+        config.image_size,
+        device,
+        precision,
     )
     model = AdaCLIP(clip, config).eval().requires_grad_(False)
-    load_learned(model, learned, str(info.path))
-    return LoadedModel(model=model.to(device.torch_device), preprocessing=preprocessing)
+    load_learned(model, stored.learned, str(info.path))
+    return LoadedModel(model=model.to(device.torch_device), preprocessing=stored.preprocessing)
 
 
 def _required(path: Path | None, info: CheckpointInfo) -> Path:

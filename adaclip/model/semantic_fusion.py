@@ -41,7 +41,7 @@ def semantic_fusion(
     index = chosen[None, :, :, None].expand(len(patch_tokens), -1, -1, dim)
     tokens = patch_tokens.gather(2, index)  # (stages, B, P, D)
     points = tokens.permute(1, 2, 0, 3).flatten(2)  # (B, P, stages*D)
-    assignment = k_means(points, clusters, seed)  # (B, P)
+    assignment = k_means(points.detach(), clusters, seed)  # (B, P)
     member = F.one_hot(assignment, clusters).to(tokens.dtype)  # (B, P, K)
     counts = member.sum(dim=1)  # (B, K)
     sums = member.transpose(1, 2) @ tokens.mean(dim=0)  # (B, K, D)
