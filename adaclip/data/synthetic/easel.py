@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 
 from adaclip.data.synthetic.fields import Colour, Rng, blur, grid, mix, step
 
+Point = Sequence[float] | np.ndarray  # (x, y)
+
 
 class Easel:
     """Collects parts of an object over a ground; `finish` gives picture and foreground.
@@ -210,9 +212,7 @@ def box(
     return (outside + np.minimum(np.maximum(dx, dy), 0) - corner).astype(np.float32)
 
 
-def rod(
-    x: np.ndarray, y: np.ndarray, start: Sequence[float], end: Sequence[float], radius: float
-) -> np.ndarray:
+def rod(x: np.ndarray, y: np.ndarray, start: Point, end: Point, radius: float) -> np.ndarray:
     """Signed distance to a line with round ends."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     length = max(dx * dx + dy * dy, 1e-6)
@@ -250,7 +250,7 @@ def bar_points(cx: float, cy: float, rx: float, ry: float, turn: float = 0) -> n
     return corners @ np.array([[cos, sin], [-sin, cos]]) + (cx, cy)
 
 
-def stroke_points(start: Sequence[float], end: Sequence[float], width: float) -> np.ndarray:
+def stroke_points(start: Point, end: Point, width: float) -> np.ndarray:
     """(4, 2) corners of a straight stroke, for `Easel.sketch`."""
     middle = (np.asarray(start) + np.asarray(end)) / 2
     run = np.asarray(end) - np.asarray(start)
