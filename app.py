@@ -36,6 +36,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--checkpoint", default=defaults.checkpoint, help="id to start with")
     parser.add_argument("--auth", metavar="USER:PASSWORD", default=os.environ.get("APP_AUTH", ""))
+    folders: dict[str, typing.Any] = {"type": Path, "metavar": "DIR"}
+    parser.add_argument("--annotations", **folders, help="where annotations are kept")
+    parser.add_argument("--runs", **folders, help="where evaluation runs are kept")
+    parser.add_argument(
+        "--data-root", **folders, action="append", default=[], help="pictures the page may show"
+    )
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
     return parser.parse_args(arguments)
 
@@ -102,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         from demo.start import services_for
         from demo.ui import build_ui, shell_params
 
-        services, weights_folder = services_for(flags, folder)
+        services, private = services_for(flags, folder)
         page = build_ui(services)
         page.launch(
             server_name=flags.host,
@@ -111,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
             inbrowser=flags.open,
             prevent_thread_lock=True,
             quiet=True,
-            **shell_params(weights_folder=weights_folder),
+            **shell_params(private=private),
         )
     except AdaClipError as error:
         logger.error("%s", error)

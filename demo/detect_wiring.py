@@ -14,6 +14,7 @@ import gradio as gr
 from demo import intake
 from demo.detect_actions import DetectActions, Screen
 from demo.detect_tab import DetectTab
+from demo.flag_bar import wire_flag_bar
 from demo.guard import guarded, guarded_steps
 from demo.look import Look
 from demo.services import Services
@@ -39,6 +40,7 @@ _SAVE_FILE = """(file) => {
 }"""
 _KEEP_ADDRESS = """(name, checkpoint) => {
   const query = new URLSearchParams(location.search);
+  if ((query.get("tab") ?? "detect") !== "detect") return;  // another tab's address
   query.set("class", name ?? "");
   query.set("checkpoint", checkpoint ?? "");
   history.replaceState(null, "", `?${query}`);
@@ -51,8 +53,9 @@ class DetectWiring:
     def __init__(self, tab: DetectTab, services: Services) -> None:
         self._tab, self._services = tab, services
         self._do = DetectActions(services)
-        fields = {k: v for k, v in vars(tab).items() if k != "downloads"}
-        self._parts: dict[str, Any] = {**fields, **tab.downloads}
+        fields = {k: v for k, v in vars(tab).items() if k not in ("downloads", "flag")}
+        flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
+        self._parts: dict[str, Any] = {**fields, **tab.downloads, **flag}
         self._outputs = list(self._parts.values())
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
         self._look += [tab.opacity, tab.colour_map, tab.scale]
@@ -63,6 +66,7 @@ class DetectWiring:
         self._wire_looking()
         self._wire_checkpoint()
         self._wire_files()
+        self._wire_flag()
 
     def _wire_pictures(self) -> None:
         tab, settings = self._tab, [self._tab.key, self._tab.threshold, *self._look]
@@ -184,6 +188,16 @@ class DetectWiring:
                 **PRIVATE,
             )
             written.success(None, tab.carrier, None, js=_SAVE_FILE, **PRIVATE)
+
+    def _wire_flag(self) -> None:
+        """What a person says of a verdict; the table shows it as well."""
+        tab = self._tab
+
+        def listing(key: str) -> Screen:
+            return self._do.listing(key)
+
+        for saved in wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key]):
+            saved.success(self._answer(listing), tab.key, self._outputs, **DISPLAY)
 
     def _downloader(self, kind: str) -> Callable[..., Iterator[Screen]]:
         def download(key: str, threshold: float, *look: Any) -> Iterator[Screen]:

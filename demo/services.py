@@ -6,11 +6,11 @@ import functools
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from adaclip.stores import weights
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
 from demo.results import ResultStore
+
+if TYPE_CHECKING:
+    from adaclip.stores.annotations import AnnotationStore
 
 logger = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).parent / "assets" / "examples"
@@ -90,6 +93,18 @@ class DeviceLine:
                 self._active -= 1
 
 
+def _dataset_cards() -> Mapping[str, Any]:
+    from adaclip.data.cards import cards
+
+    return cards()
+
+
+def _published_results() -> Any:
+    from adaclip.data.published import published_results
+
+    return published_results()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything the page is given. `catalogue()` is read afresh: weights come and go."""
@@ -102,6 +117,12 @@ class Services:
     defaults: DetectConfig = field(default_factory=DetectConfig)
     examples_folder: Path = EXAMPLES
     device_line: DeviceLine = field(default_factory=DeviceLine)
+    # Folders of evaluation runs; folders whose pictures this server may show.
+    run_roots: tuple[Path, ...] = ()
+    data_roots: tuple[Path, ...] = ()
+    annotations: AnnotationStore | None = None  # None: nothing can be flagged
+    cards: Callable[[], Mapping[str, Any]] = _dataset_cards
+    published: Callable[[], Any] = _published_results
 
     def checkpoint(self, checkpoint_id: str) -> CheckpointInfo:
         """What is known of a listed checkpoint. Raises InputError: no free paths from the web."""

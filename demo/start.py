@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
+import adaclip
 from adaclip.config import DetectConfig
 from adaclip.engine.pool import DetectorPool
+from adaclip.errors import AdaClipError
 from adaclip.stores import hub
+from adaclip.stores.annotations import AnnotationStore
+from adaclip.stores.folders import annotations_home, runs_home
 from adaclip.stores.weights import catalogue, weights_home
 from demo.results import ResultStore
 from demo.services import Services
 
+logger = logging.getLogger("adaclip.app")
+BUNDLED_RUNS = Path(adaclip.__file__).parents[1] / "datasets_meta" / "runs"
 
-def services_for(flags: argparse.Namespace, folder: Path) -> tuple[Services, Path]:
-    """The services, and the weights folder, which must never be served."""
+
+def services_for(flags: argparse.Namespace, folder: Path) -> tuple[Services, tuple[Path, ...]]:
+    """The services, and the folders that must never be served."""
     defaults = DetectConfig(
         checkpoint=flags.checkpoint, device=flags.device, precision=flags.precision
     )
+    runs, annotations = flags.runs or runs_home(), flags.annotations or annotations_home()
     services = Services(
         pool=DetectorPool(device=flags.device, precision=flags.precision),
         store=ResultStore(folder),
         catalogue=catalogue,
         fetch=hub.fetch,
         defaults=defaults,
+        run_roots=(runs, BUNDLED_RUNS),
+        data_roots=tuple(flags.data_root),
+        annotations=_annotations(annotations),
     )
     services.checkpoint(flags.checkpoint)  # an unknown id is refused now, not on the first click
-    return services, weights_home()
+    return services, (weights_home(), runs, annotations, *services.data_roots)
+
+
+def _annotations(folder: Path) -> AnnotationStore | None:
+    """The store; without one the page still detects."""
+    try:
+        return AnnotationStore(folder)
+    except AdaClipError as error:
+        logger.warning("annotations cannot be kept: %s", error)
+        return None

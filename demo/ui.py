@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adaclip.config import MAX_CLASS_NAME_LENGTH
-from demo import detect_tab, intake, messages, panels
+from demo import annotate_tab, benchmark_tab, detect_tab, intake, messages, panels
+from demo.annotate_wiring import AnnotateWiring
+from demo.benchmark_wiring import BenchmarkWiring
 from demo.detect_wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
 from demo.guard import guarded
 from demo.services import Services
 from demo.theme import asset, html, theme
 
 MAX_FILE_SIZE = "60mb"
+STYLES = ("style.css", "flag.css", "annotate.css", "benchmark.css", "benchmark_page.css")
 
 
 def _detect(services: Services) -> detect_tab.DetectTab:
@@ -30,7 +33,11 @@ def _detect(services: Services) -> detect_tab.DetectTab:
 
 # Label -> what lays a tab out and wires it: a tab is added here and nowhere else. A lone one gets
 # no tab bar.
-TABS: dict[str, Callable[[Services], Any]] = {"Detect": _detect}
+TABS: dict[str, Callable[[Services], Any]] = {
+    "Detect": _detect,
+    "Benchmark": benchmark_tab.build,  # wired in build_ui: it can open a picture in Detect
+    "Annotate": annotate_tab.build,  # wired in build_ui: it looks at the Detect tab's pictures
+}
 
 
 class Page(gr.Blocks):
@@ -72,23 +79,33 @@ def build_ui(services: Services) -> gr.Blocks:
             html(panels.header(), elem_id="header")
             device = html(_device(services, services.default_checkpoint().id), elem_id="device")
         several = len(TABS) > 1
-        built = {}
-        with gr.Tabs() if several else nullcontext():
+        built: dict[str, Any] = {}
+        opened: dict[str, Any] = {}
+        with gr.Tabs(elem_id="tabs") if several else nullcontext():
             for label, build in TABS.items():
-                with gr.Tab(label, id=label.lower()) if several else nullcontext():
+                with gr.Tab(label, id=label.lower()) if several else nullcontext() as opened[label]:
                     built[label] = build(services)
         html(panels.footer() + panels.help_overlay(), elem_id="footer")
         wire_api(services)
+        if "Benchmark" in built:
+            built["Benchmark"].link.render()
+            BenchmarkWiring(built["Benchmark"], services).wire(built["Detect"])
+        if "Annotate" in built:
+            wiring = AnnotateWiring(built["Annotate"], built["Detect"], services)
+            wiring.wire(opened["Annotate"])
         _wire_device(page, services, built["Detect"], device)
     page.queue(default_concurrency_limit=4, max_size=64)
     return page
 
 
-def shell_params(*, weights_folder: Path | None = None) -> dict[str, Any]:
-    """What launch() needs besides address and password."""
+def shell_params(
+    *, weights_folder: Path | None = None, private: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """What launch() needs besides address and password; nothing in `private` folders is served."""
+    blocked = [*([weights_folder] if weights_folder else []), *private]
     return {
         "theme": theme(),
-        "css": asset("style.css"),
+        "css": "\n".join(asset(name) for name in STYLES),
         "js": asset("keys.js"),
         "head": asset("head.html"),
         "favicon_path": str(Path(__file__).parent / "assets" / "favicon.svg"),
@@ -101,7 +118,7 @@ def shell_params(*, weights_folder: Path | None = None) -> dict[str, Any]:
         "max_file_size": MAX_FILE_SIZE,
         "app_kwargs": {"middleware": [Middleware(NoForwarding)]},
         "allowed_paths": [],
-        "blocked_paths": [str(weights_folder)] if weights_folder else [],
+        "blocked_paths": [str(folder) for folder in blocked],
     }
 
 
@@ -120,7 +137,8 @@ def _wire_device(
         query = request.query_params
         listed = {info.id: info for info in services.catalogue()}
         chosen = listed.get(query.get("checkpoint", ""), services.default_checkpoint())
-        name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH]
+        ours = query.get("tab", "detect") == "detect"  # other tabs have a class of their own
+        name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH] if ours else ""
         choices = detect_tab.checkpoint_choices(services)
         return (
             name or gr.skip(),

@@ -56,19 +56,26 @@ def infos() -> list[CheckpointInfo]:
 class StubDetector:
     """`stream` and `detect` as the engine's; `calls` counts images."""
 
+    device, precision = "cpu", "fp32"
+
     def __init__(self, info: CheckpointInfo, seconds: float) -> None:
-        self.info, self._seconds = info, seconds
+        self.info, self.slow = info, seconds
         self.calls = 0
 
-    def detect(self, images: Sequence[np.ndarray], class_name: str) -> list[Detection]:
-        return list(self.stream(images, class_name))
+    def describe_device(self) -> str:
+        return "CPU, 2 threads, fp32"
+
+    def detect(
+        self, images: Sequence[np.ndarray], class_name: str, *, batch_size: int | None = None
+    ) -> list[Detection]:
+        return list(self.stream(images, class_name, batch_size=batch_size))
 
     def stream(
         self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
     ) -> Iterator[Detection]:
         for image in images:
             self.calls += 1
-            time.sleep(self._seconds)
+            time.sleep(self.slow)
             yield stub_detection(image, class_name, self.info.id)
 
 

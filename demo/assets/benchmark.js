@@ -1,0 +1,240 @@
+// The Benchmark tab in the browser: clicks, charts, address, keys, pictures. Runs once as gr.HTML's
+// js_on_load, outside of the tabs, with `element`, `trigger`, `server` and `watch`.
+const $ = (selector) => document.querySelector(selector);
+const root = () => $("#benchmark");
+const shown = () => !!root()?.offsetParent;
+const query = () => new URLSearchParams(location.search);
+const tabs = () => [...document.querySelectorAll("#tabs > .tab-wrapper button[role=tab]")];
+const label = (button) => button.innerText.trim().toLowerCase();
+const open = () => tabs().find((button) => button.getAttribute("aria-selected") === "true");
+const act = (data) => trigger("act", data);
+
+// Tabs and the address. Each tab keeps the part of the address that is its own.
+const kept = {};
+let arrived = false;
+let following = false;
+function arrive() {
+  arrived = true;
+  trigger("arrive", { query: location.search });
+}
+function choose(name) {
+  const button = tabs().find((one) => label(one) === name);
+  if (!button) return false;
+  if (open() !== button) {
+    following = true;
+    button.click();
+    following = false;
+  }
+  return true;
+}
+function follow() {
+  const name = query().get("tab") ?? "detect";
+  if (!choose(name)) return false;
+  if (name === "benchmark") arrive();
+  return true;
+}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("#tabs > .tab-wrapper button[role=tab]");
+  if (!button || following) return;
+  const name = label(button);
+  const before = query().get("tab") ?? "detect";
+  if (name === before) return;
+  kept[before] = location.search;
+  history.pushState(null, "", kept[name] ?? `?tab=${name}`);
+  if (name === "benchmark" && !arrived) arrive();
+}, true);
+// The pages of this tab: only a person's click counts, not the server's choosing one.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("#bench-views > .tab-wrapper button[role=tab]");
+  if (button && event.isTrusted) act({ view: label(button) });
+});
+window.addEventListener("popstate", follow);
+
+// What the server says the address is.
+watch("value", () => {
+  const said = element.querySelector("[data-query]");
+  if (!said || (query().get("tab") ?? "detect") !== "benchmark") return;
+  const now = new URLSearchParams(said.dataset.query);
+  const theme = query().get("__theme");
+  if (theme) now.set("__theme", theme);
+  const text = `?${now}`;
+  if (text === `?${query()}`) return;
+  if (said.dataset.step === "push") history.pushState(null, "", text);
+  else history.replaceState(null, "", text);
+});
+
+// Clicks. Everything that can be clicked says in data attributes what it means.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-act=bench]");
+  if (!button || !root()?.contains(button) || button.disabled) return;
+  const { patch, source, sort, pin, turn, detect, job, resume } = button.dataset;
+  if (detect) return openInDetect();
+  if (job) return trigger("steer", { job });
+  if (resume) return trigger("steer", { resume });
+  if (sort !== undefined) return act({ sort });
+  if (pin !== undefined) return act({ pin });
+  if (turn !== undefined) return act({ turn: Number(turn) });
+  if (patch !== undefined) act({ patch: JSON.parse(patch), source: source ?? "" });
+});
+
+document.addEventListener("keydown", (event) => {
+  if (!shown() || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input, textarea, select, [role=slider], [role=tab]")) return;
+  if (!$("#bench-inspector .inspect")?.offsetParent) return;
+  const id = { ArrowLeft: "bench-previous", ArrowRight: "bench-next", Escape: "bench-close" };
+  const button = $(`#${id[event.key] ?? "none"}`);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
+// Charts: a click is the patch that the point carries; a chart that gets room is drawn to it.
+const room = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const plot = target.querySelector(".js-plotly-plot");
+    if (plot?.offsetParent && plot._fullLayout) window.Plotly?.Plots.resize(plot);
+  }
+});
+function hook() {
+  for (const plot of root()?.querySelectorAll(".js-plotly-plot") ?? []) {
+    if (plot.benchHooked || !plot.on) continue;
+    plot.benchHooked = true;
+    plot.on("plotly_click", (event) => {
+      const point = event.points?.[0];
+      if (point?.customdata) act({ patch: point.customdata });
+    });
+    room.observe(plot.closest(".block") ?? plot);
+  }
+}
+
+// Thumbnails, as they come into view, a few at a time; those seen stay.
+const seen = new Map();
+const waiting = new Set();
+let asking = 0;
+function show(image, answer) {
+  if (answer.src) image.src = answer.src;
+  image.closest(".frame")?.classList.toggle("gone", !answer.src);
+  if (answer.error) image.closest("button").title += `\n${answer.error}`;
+}
+function keep(key, answer) {
+  seen.set(key, answer);
+  if (seen.size > 1500) seen.delete(seen.keys().next().value);
+}
+const key = (image) => `${image.closest("[data-run]")?.dataset.run}\n${image.dataset.thumb}`;
+const near = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) { waiting.delete(target); continue; }
+    waiting.add(target);
+  }
+  setTimeout(ask, 30);
+}, { rootMargin: "300px" });
+async function ask() {
+  while (asking < 2 && waiting.size) {
+    const run = [...waiting][0].closest("[data-run]")?.dataset.run;
+    const images = [...waiting].filter((image) => image.isConnected
+      && image.closest("[data-run]")?.dataset.run === run).slice(0, 8);
+    [...waiting].filter((image) => !image.isConnected).forEach((image) => waiting.delete(image));
+    images.forEach((image) => { waiting.delete(image); near.unobserve(image); });
+    if (!images.length) return;
+    asking += 1;
+    try {
+      const answers = await server.thumbs({ run, paths: images.map((one) => one.dataset.thumb) });
+      for (const image of images) {
+        const answer = answers[image.dataset.thumb];
+        if (!answer) continue;
+        keep(key(image), answer);
+        show(image, answer);
+      }
+    } catch { images.forEach((image) => image.closest(".frame")?.classList.add("gone")); }
+    finally { asking -= 1; }
+  }
+}
+function thumbnails() {
+  for (const image of document.querySelectorAll("#bench-gallery img[data-thumb]:not([data-on])")) {
+    image.dataset.on = "";
+    const known = seen.get(key(image));
+    if (known) show(image, known);
+    else near.observe(image);
+  }
+}
+
+// One picture: its three views. Kept, so that another threshold only changes the words.
+const looks = new Map();
+let inspected = "";
+async function look(run, image, kind) {
+  const name = `${run}\n${image}\n${kind}`;
+  if (!looks.has(name)) {
+    looks.set(name, server.look({ run, image, kind }).catch(() => ({ error: "No answer." })));
+    if (looks.size > 36) looks.delete(looks.keys().next().value);
+  }
+  return looks.get(name);
+}
+function inspect() {
+  const box = $("#bench-inspector .inspect");
+  const current = box?.dataset.image ?? "";
+  document.querySelectorAll("#bench-gallery .shot").forEach((shot) => {
+    shot.toggleAttribute("aria-current", shot.dataset.path === current);
+  });
+  if (!box) { inspected = ""; return; }
+  if (box.dataset.on) return;
+  box.dataset.on = "yes";
+  const { run, image } = box.dataset;
+  for (const figure of box.querySelectorAll("figure")) fill(figure, run, image);
+  if (!inspected) box.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  inspected = image;
+}
+async function fill(figure, run, image) {
+  const ground = figure.querySelector(".ground");
+  const known = looks.has(`${run}\n${image}\n${figure.dataset.kind}`);
+  // Leafing through quickly asks for nothing that is not looked at.
+  if (!known && figure.dataset.kind === "map") await new Promise((done) => setTimeout(done, 200));
+  if (!figure.isConnected) return;
+  const answer = await look(run, image, figure.dataset.kind);
+  ground.removeAttribute("aria-busy");
+  ground.replaceChildren();
+  if (answer.src) {
+    const picture = new Image();
+    picture.src = answer.src;
+    picture.alt = `${figure.querySelector("b").innerText} of ${image}`;
+    ground.append(picture);
+  } else {
+    const said = document.createElement("p");
+    said.textContent = answer.error ?? "There is none.";
+    ground.append(said);
+  }
+  figure.querySelector("figcaption span").textContent = answer.caption ?? "";
+}
+async function openInDetect() {
+  const { run, image } = $("#bench-inspector .inspect").dataset;
+  const answer = await look(run, image, "exact");
+  if (!answer.src) return;
+  const blob = await (await fetch(answer.src)).blob();
+  const name = image.split("/").pop().replace(/\.\w+$/, "");
+  const files = new DataTransfer();
+  files.items.add(new File([blob], `${name}.png`, { type: "image/png" }));
+  trigger("hand_over", { run, image });
+  tabs().find((button) => label(button) === "detect")?.click();
+  const drop = $("#drop input[type=file]");
+  drop.files = files.files;
+  drop.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+let queued = false;
+new MutationObserver(() => {
+  if (queued) return;
+  queued = true;
+  requestAnimationFrame(() => {
+    queued = false;
+    if (!root()) return;
+    hook();
+    thumbnails();
+    inspect();
+  });
+}).observe(document.body, { childList: true, subtree: true });
+
+// The tab bar may come a moment later than this.
+let tries = 0;
+const start = setInterval(() => {
+  tries += 1;
+  if ((tabs().length && (query().get("tab") ? follow() : true)) || tries > 100) clearInterval(start);
+}, 50);

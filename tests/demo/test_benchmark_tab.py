@@ -1,0 +1,268 @@
+"""The Benchmark tab's handlers, without a browser: clicks, addresses, pictures, files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adaclip.errors import InputError, StoreError
+from demo import benchmark_files
+from demo.benchmark_actions import BenchmarkActions
+from demo.benchmark_desk import Desk, Desks
+from demo.benchmark_library import Library
+from demo.benchmark_pictures import BenchmarkPictures
+from tests.demo import benches
+from tests.demo.stub import stub_services
+
+OTHER = "AdaCLIP of somebody <b>else</b>"
+
+
+@pytest.fixture
+def services(tmp_path: Path):
+    runs = tmp_path / "runs"
+    newest = benches.some_run("newest", created_utc="2026-11-24T05:00:00Z", title=OTHER)
+    benches.written(newest, runs)
+    benches.written(benches.some_run("older", seed=1), runs)
+    benches.written(benches.some_run("half", seed=2, complete=False), runs)
+    return stub_services(
+        tmp_path / "served",
+        run_roots=(runs,),
+        cards=benches.cards,
+        published=benches.published,
+    )
+
+
+@pytest.fixture
+def library(services):
+    return Library(services)
+
+
+@pytest.fixture
+def page(services, library):
+    return BenchmarkActions(services, library)
+
+
+def address(screen) -> str:
+    return re.search(r'data-query="([^"]*)"', screen["link"]).group(1).replace("&amp;", "&")
+
+
+def test_coming_without_an_address_shows_the_newest_run(page):
+    screen = page.arrive("", "")
+    assert address(screen) == "tab=benchmark&dataset=synthetic&run=newest"
+    assert "table" in screen
+    assert "gallery" not in screen
+
+
+def test_what_an_address_asks_for_is_drawn_and_kept_in_it(page):
+    asked = "view=run&dataset=synthetic&run=older&class=gear&threshold=0.4&outcome=fp"
+    screen = page.arrive("", f"?tab=benchmark&{asked}")
+    assert address(screen) == f"tab=benchmark&{asked}"
+    assert 'class="shot fp"' in screen["gallery"]
+    assert 'class="shot tp"' not in screen["gallery"]
+    assert "metal_nut" not in screen["gallery"]
+
+
+def test_a_link_to_what_is_not_here_says_so_and_shows_the_rest(page):
+    screen = page.arrive("", "run=gone<script>&metric=max_f1")
+    assert "gone&lt;script&gt;" in screen["problems"]
+    assert "metric=max_f1" in address(screen)
+
+
+def test_a_click_is_a_step_back_can_undo_and_a_threshold_is_none(page):
+    key = page.arrive("", "run=newest")["key"]
+    clicked = page.act(key, {"patch": {"class": "gear"}})
+    assert 'data-step="push"' in clicked["link"]
+    moved = page.moved(key, 0.3)
+    assert 'data-step="replace"' in moved["link"]
+    assert {"histogram", "confusion", "roc", "precision_recall", "gallery"} <= set(moved)
+    assert not {"heat", "facts", "table"} & set(moved)
+
+
+def test_the_slider_repeating_what_was_set_changes_nothing(page):
+    key = page.arrive("", "run=newest&threshold=0.41237")["key"]
+    assert page.moved(key, 0.412) == {}
+    assert page.moved(key, 0.7)
+    with pytest.raises(InputError):
+        page.moved(key, float("nan"))
+
+
+def test_a_cell_tells_its_source_escaped(page):
+    key = page.arrive("", "")["key"]
+    screen = page.act(key, {"patch": {}, "source": "90.2\n<i>paper</i>"})
+    assert "&lt;i&gt;paper" in screen["source"]
+
+
+def test_sorting_has_three_states_and_pins_come_first(page):
+    key = page.arrive("", "")["key"]
+    down = page.act(key, {"sort": "AdaCLIP|adaclip|0"})
+    assert 'aria-sort="descending"' in down["table"]
+    up = page.act(key, {"sort": "AdaCLIP|adaclip|0"})
+    assert 'aria-sort="ascending"' in up["table"]
+    assert "sort=-AdaCLIP" in address(up)
+    assert "sort" not in address(page.act(key, {"sort": "AdaCLIP|adaclip|0"}))
+    pinned = page.act(key, {"pin": "WinCLIP|adaclip|0"})
+    assert pinned["table"].index("WinCLIP") < pinned["table"].index(">AdaCLIP")
+
+
+@pytest.mark.parametrize("data", [None, {}, {"patch": "no"}, {"turn": 7}, {"view": "attic"}])
+def test_what_no_button_sends_is_refused(page, data):
+    key = page.arrive("", "run=newest")["key"]
+    with pytest.raises(InputError):
+        page.act(key, data)
+
+
+def test_pages_of_the_gallery_hold_sixty(page):
+    key = page.arrive("", "run=newest")["key"]
+    second = page.act(key, {"turn": 1})
+    assert "61 to 119 of 119" in second["gallery"]
+    assert "1 to 60" in page.act(key, {"turn": -1})["gallery"]
+
+
+def test_a_view_that_is_not_open_is_drawn_when_it_is_opened(page):
+    key = page.arrive("", "run=newest")["key"]
+    assert "table" not in page.moved(key, 0.2)
+    assert "table" in page.act(key, {"view": "results"})
+    assert "table" not in page.act(key, {"view": "one run"})
+    assert "table" not in page.act(key, {"view": "results"})
+
+
+def test_two_runs_are_compared_on_their_shared_pictures(page):
+    screen = page.arrive("", "run=newest&against=older")
+    assert "in common" in screen["comparison"]
+    assert "&lt;b&gt;else" in screen["comparison"]
+
+
+def test_runs_that_come_later_are_found_and_broken_ones_named(page, library, services, tmp_path):
+    key = page.arrive("", "")["key"]
+    assert "half" not in library.holdings().runs
+    assert [run.id for run in library.unfinished()] == ["half"]
+    later = benches.some_run("later", created_utc="2026-11-25T00:00:00Z")
+    benches.written(later, services.run_roots[0])
+    (services.run_roots[0] / "bad").mkdir()
+    (services.run_roots[0] / "bad" / "results.json").write_text("{")
+    screen = page.refresh(key)
+    assert "later" in library.holdings().runs
+    assert "results.json" in screen["problems"]
+
+
+def test_without_runs_the_command_that_makes_one_is_printed(tmp_path):
+    services = stub_services(tmp_path / "served", cards=benches.cards, published=benches.published)
+    page = BenchmarkActions(services, Library(services))
+    screen = page.arrive("", "")
+    assert "evaluate --data synthetic" in screen["source"]
+    assert "AdaCLIP" in screen["table"]
+    assert (
+        "There is only one run here" in page.act(screen["key"], {"view": "two runs"})["comparison"]
+    )
+
+
+def test_desks_are_bounded_and_a_lost_one_is_replaced():
+    desks = Desks()
+    first, desk = desks.get("")
+    assert desks.get(first) == (first, desk)
+    for _ in range(600):
+        desks.get("")
+    assert desks.get(first)[0] != first
+    assert isinstance(desks.get(first)[1], Desk)
+
+
+@pytest.fixture
+def pictured(tmp_path: Path):
+    """A run of pictures in an allow-listed folder: a light tile, and one with a dark box."""
+    root = tmp_path / "data" / "box"
+    pixels = np.full((40, 60, 3), 200, np.uint8)
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:20, 20:40] = 255
+    for kind, picture in (("good", pixels), ("dent", pixels - (mask[..., None] // 2))):
+        path = root / "tile" / "test" / kind / "0.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(picture).save(path)
+    truth = root / "tile" / "ground_truth" / "dent" / "0_mask.png"
+    truth.parent.mkdir(parents=True)
+    Image.fromarray(mask).save(truth)
+    table = benches.image_rows("box", "tile", np.zeros(1), np.ones(1))
+    table["rel_path"] = ["tile/test/good/0.png", "tile/test/dent/0.png"]
+    table["width"], table["height"] = 60, 40
+    runs = tmp_path / "runs"
+    benches.written(benches.run_of(table, "box", "lite", data_root=str(root)), runs)
+    return stub_services(
+        tmp_path / "served",
+        run_roots=(runs,),
+        data_roots=(tmp_path / "data",),
+        cards=benches.cards,
+        published=benches.published,
+    )
+
+
+def decoded(answer) -> np.ndarray:
+    encoded = answer["src"].split(",", 1)[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+
+
+def test_a_pictures_map_is_computed_once_and_its_mask_is_the_datasets(pictured):
+    pictures = BenchmarkPictures(pictured, Library(pictured))
+    asked = {"run": "box", "image": "tile/test/dent/0.png"}
+    mask = pictures.look({**asked, "kind": "mask"})
+    assert (decoded(mask)[..., 0] > 0).sum() == 200
+    assert mask["caption"].startswith("8.3 %")
+    assert decoded(pictures.look({**asked, "kind": "exact"})).shape == (40, 60, 3)
+    for _ in range(2):
+        assert pictures.look({**asked, "kind": "map"})["caption"] == "computed now"
+    assert pictured.pool.calls == 1
+    thumbs = pictures.thumbs({"run": "box", "paths": ["tile/test/good/0.png"]})
+    assert decoded(thumbs["tile/test/good/0.png"]).shape == (40, 60, 3)
+
+
+def test_what_is_no_picture_of_a_listed_run_is_not_read(pictured, tmp_path):
+    pictures = BenchmarkPictures(pictured, Library(pictured))
+    for path in ("../../secret.png", "/etc/passwd", 7, None):
+        assert set(pictures.look({"run": "box", "image": path, "kind": "image"})) == {"error"}
+    assert set(pictures.look({"run": "..", "image": "x", "kind": "image"})) == {"error"}
+    assert pictures.look("nonsense").keys() == {"error"}
+    assert pictures.thumbs({"run": "box", "paths": ["x"] * 999}) == {}
+    normal = {"run": "box", "image": "tile/test/good/0.png", "kind": "mask"}
+    assert "nothing to mark" in pictures.look(normal)["error"]
+
+
+def test_pictures_outside_of_the_allowed_folders_are_not_shown(pictured):
+    import dataclasses
+
+    closed = dataclasses.replace(pictured, data_roots=())
+    pictures = BenchmarkPictures(closed, Library(closed))
+    answer = pictures.look({"run": "box", "image": "tile/test/good/0.png", "kind": "image"})
+    assert "--data-root" in answer["error"]
+
+
+def test_runs_leave_without_their_folder_and_come_back(pictured, tmp_path):
+    run = Library(pictured).holdings().runs["box"]
+    for kind in ("zip", "json", "csv"):
+        path = benchmark_files.exported(run, kind, pictured.store.folder)
+        if kind == "zip":
+            text = zipfile.ZipFile(path).read("box/results.json").decode()
+        else:
+            text = path.read_text()
+        assert str(tmp_path) not in text
+        again = benchmark_files.imported(pictured, path)
+        assert again.dataset == "box"
+        assert again.classes[0]["image_level"]["auroc"] == 1.0
+    assert len(Library(pictured).holdings().runs) == 4
+
+
+def test_a_broken_upload_is_refused_and_nothing_is_lost(pictured, tmp_path):
+    before = set(Library(pictured).holdings().runs)
+    bad = pictured.store.folder / "hash" / "bad.json"
+    bad.parent.mkdir(parents=True)
+    bad.write_text(json.dumps({"schema": "other"}))
+    with pytest.raises(StoreError, match="schema"):
+        benchmark_files.imported(pictured, bad)
+    with pytest.raises(InputError):
+        benchmark_files.imported(pictured, tmp_path / "runs" / "box" / "results.json")
+    assert set(Library(pictured).holdings().runs) == before
