@@ -26,7 +26,20 @@ ALLOWED = {
     "adaclip.metrics": (*NOUNS, "adaclip.metrics"),
     "adaclip.data": (*NOUNS, "adaclip.data"),
     "adaclip.model": (*NOUNS, "adaclip.sentences", "adaclip.data", "adaclip.model"),
-    "adaclip.stores": (*NOUNS, "adaclip.stores"),
+    "adaclip.annotation": NOUNS,
+    "adaclip.agreement": (*NOUNS, "adaclip.annotation"),
+    "adaclip.calibration": (*NOUNS, "adaclip.annotation", "adaclip.metrics"),
+    "adaclip.stores": (*NOUNS, "adaclip.annotation", "adaclip.stores"),
+    **dict.fromkeys(
+        (
+            "adaclip.stores.annotation_images",
+            "adaclip.stores.annotation_exports",
+            "adaclip.stores.annotation_training",
+            "adaclip.stores.annotation_check",
+            "adaclip.stores.annotation_imports",
+        ),
+        (*NOUNS, "adaclip.annotation", "adaclip.data", "adaclip.stores"),
+    ),
     "adaclip.engine": (
         *NOUNS,
         "adaclip.metrics",

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Callable
 
 from adaclip import __version__
-from adaclip.cli import checkpoints, detect
+from adaclip.cli import annotation_commands, checkpoints, datasets, detect, evaluate, train
 from adaclip.cli.streams import complain, silence_stdout, write
 from adaclip.errors import AdaClipError
 
 # In the order of the help text.
-COMMANDS = (detect, checkpoints)
+COMMANDS = (detect, evaluate, checkpoints, datasets, train, annotation_commands)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,163 @@
+"""Annotations of another store, or of a spreadsheet, brought into this one.
+
+What comes in is a stranger's: from a ZIP only files with names of ours are taken, sizes are
+capped, and every row is looked at as if it had just been made up.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from adaclip.annotation import Annotation
+from adaclip.data.images import read_image
+from adaclip.errors import AdaClipError, StoreError
+from adaclip.stores.annotation_images import keep_image
+from adaclip.stores.annotation_log import FILE_NAME
+from adaclip.stores.annotation_masks import mask_of_rle, read_mask
+from adaclip.stores.annotation_reading import read_contents, refuse_edits
+from adaclip.stores.annotations import AnnotationStore
+
+_LARGEST = 1 << 30  # of a CSV; and of one picture in a ZIP
+_IMAGE = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})\.png")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """How many rows were added and how many were here already; what was skipped, and why."""
+
+    added: int
+    known: int
+    images: int = 0
+    skipped: tuple[str, ...] = ()
+
+
+def import_annotations(
+    store: AnnotationStore, file: Path | str, *, accept_edits: bool = False
+) -> Imported:
+    """Add the rows of a CSV or ZIP that are not here yet, with their regions and pictures.
+
+    Regions come from the ZIP, from the row, or from the folder the CSV lies in. `accept_edits`
+    takes rows that another program has changed as they stand. Raises StoreError when the file is
+    no export of annotations, or was changed.
+    """
+    file = Path(file)
+    try:
+        if not zipfile.is_zipfile(file):
+            return _take(store, _small(file), file.name, _beside(file), accept_edits)
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+            if FILE_NAME not in names:
+                raise StoreError(f"{file.name}: holds no {FILE_NAME}, so it is no export of ours")
+            data = _member(archive, FILE_NAME)
+            found = _take(store, data, file.name, _within(archive, names), accept_edits)
+            images, skipped = _images(store, archive, names)
+            return replace(found, images=images, skipped=(*found.skipped, *skipped))
+    except OSError as error:
+        raise StoreError(f"cannot read {file}: {error.strerror or error}") from error
+    # What zipfile answers damaged archives with.
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
+        raise StoreError(f"{file.name}: is damaged ({error}); export it again") from error
+
+
+Finder = Callable[[Annotation], np.ndarray | None]
+
+
+def _take(
+    store: AnnotationStore, data: bytes, name: str, mask_of: Finder, accept_edits: bool
+) -> Imported:
+    contents = read_contents(data, name, accept_edits=accept_edits)
+    refuse_edits(contents, name)
+    skipped = list(contents.problems)
+    if contents.end < len(data):
+        skipped.append("the last line was skipped: it is incomplete")
+    events: list[Annotation] = []
+    masks: dict[str, np.ndarray] = {}
+    known = 0
+    for event in contents.events:
+        if store.get(event.event_id) is not None:
+            known += 1
+            continue
+        if event.region_kind == "mask":
+            try:
+                mask = mask_of(event)
+                if mask is None and event.region_rle:
+                    mask = mask_of_rle(event.region_rle, _size(event))
+                if mask is None:
+                    raise StoreError("its mask is not in the file")
+                masks[event.event_id] = mask
+            except StoreError as error:
+                skipped.append(f"the region of event {event.event_id} was skipped: {error}")
+                event = _bare(event)
+        events.append(event)
+    added = store.add_events(events, masks)
+    return Imported(added=len(added), known=known, skipped=tuple(skipped))
+
+
+def _bare(event: Annotation) -> Annotation:
+    return replace(event, region_kind="none", region_path="", region_rle="", region_area_px=None)
+
+
+def _size(event: Annotation) -> tuple[int, int]:
+    assert event.height
+    assert event.width
+    return (event.height, event.width)
+
+
+def _beside(file: Path) -> Finder:
+    """Masks in the folder the CSV lies in, as in a store's own."""
+
+    def find(event: Annotation) -> np.ndarray | None:
+        path = file.parent / event.region_path
+        return read_mask(path, _size(event)) if path.is_file() else None
+
+    return find
+
+
+def _within(archive: zipfile.ZipFile, names: set[str]) -> Finder:
+    def find(event: Annotation) -> np.ndarray | None:
+        if event.region_path not in names:
+            return None
+        with archive.open(event.region_path) as mask:
+            return read_mask(mask, _size(event), name=event.region_path)
+
+    return find
+
+
+def _images(
+    store: AnnotationStore, archive: zipfile.ZipFile, names: set[str]
+) -> tuple[int, list[str]]:
+    """Keep the pictures of a ZIP whose pixels are those they are named after."""
+    count, skipped = 0, []
+    for name in sorted(names):
+        match = _IMAGE.fullmatch(name)
+        if match is None or store.has_image(match[1]):
+            continue
+        try:
+            pixels = read_image(_member(archive, name), name=name)
+            keep_image(store.folder, pixels, match[1])
+            count += 1
+        except AdaClipError as error:
+            skipped.append(f"{name} was skipped: {error}")
+    return count, skipped
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file of a ZIP; the size it says it has is not believed. Raises StoreError."""
+    with archive.open(name) as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise StoreError(f"{name}: is larger than {_LARGEST >> 20} MB; that is no export of ours")
+    return data
+
+
+def _small(file: Path) -> bytes:
+    if file.stat().st_size > _LARGEST:
+        raise StoreError(f"{file.name}: is larger than {_LARGEST >> 20} MB; split it")
+    return file.read_bytes()

@@ -1,0 +1,273 @@
+"""The annotation file: rows are added at its end, by several processes, and never get lost.
+
+A row is added under a lock: what others wrote is read first, a tail that was cut short is mended,
+the row is written and put on disk, and only then is it there for anybody. The lock is a file of
+its own, so the annotation file itself can be replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+
+from adaclip.annotation import Annotation
+from adaclip.errors import StoreError
+from adaclip.stores.annotation_csv import HEADER_LINE, encode, is_whole
+from adaclip.stores.annotation_reading import Contents, read_contents, read_lines, refuse_edits
+from adaclip.stores.annotation_view import AnnotationView
+from adaclip.stores.files import sync_folder, write_bytes
+
+FILE_NAME, LOCK_NAME, TORN_NAME = "annotations.csv", ".annotations.lock", "torn.txt"
+BACKUPS = "backups"
+LOCK_SECONDS, _POLL_SECONDS = 15.0, 0.002
+# So many bytes before the place read up to tell whether it is still the same file.
+_TAIL = 64
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+class AnnotationLog:
+    """One per store and process; its methods may be called from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads what is there. Raises StoreError for a file that is not ours or was edited."""
+        self.path = folder / FILE_NAME
+        self.view = AnnotationView()
+        self.problems: list[str] = []
+        self.revision = 0
+        self.form = "ours"
+        self._folder = folder
+        self._mutex = threading.RLock()
+        self._lock = filelock.FileLock(
+            folder / LOCK_NAME,
+            timeout=LOCK_SECONDS,
+            poll_interval=_POLL_SECONDS,
+            thread_local=False,
+            fallback_to_soft=False,
+        )
+        self._mark: tuple[int, int, int] | None = None  # inode, size, time of the file as read
+        self._offset, self._lines, self._tail = 0, 0, b""
+        self.refresh()
+
+    @contextmanager
+    def reading(self) -> Iterator[AnnotationView]:
+        """The view, up to date, while no other thread changes it."""
+        with self._mutex:
+            self.refresh()
+            yield self.view
+
+    @contextmanager
+    def locked(self) -> Iterator[AnnotationView]:
+        """The view, up to date, while nobody else in any process can add to it."""
+        with self._mutex:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+            except filelock.Timeout as error:
+                raise StoreError(
+                    f"{self.path}: another program has held its lock for {LOCK_SECONDS:.0f} "
+                    "seconds; close the other one, or try again"
+                ) from error
+            except (OSError, NotImplementedError) as error:
+                raise _cannot("write", self.path, error) from error
+            try:
+                self.refresh()
+                yield self.view
+            finally:
+                self._lock.release()
+
+    def append(self, events: Sequence[Annotation]) -> None:
+        """Put rows on disk, then into the view. Only within `locked`. Raises StoreError."""
+        if self.form == "newer":
+            raise StoreError(
+                f"{self.path}: was written by a newer version, whose columns this one does not "
+                "know, so nothing is added. Update this program, or drop those columns with "
+                "`adaclip annotations compact`, which keeps a backup"
+            )
+        if self.form != "ours":
+            self.rewrite(self.view.events)
+        try:
+            self._write(b"".join(map(encode, events)))
+        except OSError as error:
+            raise _cannot("write", self.path, error) from error
+        for event in events:
+            self.view.apply(event)
+        self._lines += len(events)
+        self.revision += 1
+
+    def rewrite(self, events: Sequence[Annotation]) -> Path | None:
+        """Replace the file by one of these rows, keeping a copy, whose path is returned.
+
+        Only within `locked`. Raises StoreError; the file is then as it was.
+        """
+        backup = None
+        try:
+            if self.path.exists():
+                stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+                backup = self._folder / BACKUPS / f"annotations-{stamp}.csv"
+                write_bytes(backup, self.path.read_bytes())
+        except OSError as error:
+            raise _cannot("copy", self.path, error) from error
+        write_bytes(self.path, HEADER_LINE + b"".join(map(encode, events)))
+        self._reload()
+        return backup
+
+    def refresh(self) -> None:
+        """Read what was added since; all of it when the file was replaced."""
+        with self._mutex:
+            try:
+                facts = os.stat(self.path)
+            except FileNotFoundError:
+                if self._mark is not None or self.form != "ours":
+                    self._take(Contents(events=[]), b"", None)
+                return
+            except OSError as error:
+                raise _cannot("read", self.path, error) from error
+            mark = _mark_of(facts)
+            if mark == self._mark:
+                return
+            if self._mark is None or mark[0] != self._mark[0] or not self._read_on(mark):
+                self._reload()
+
+    def _read_on(self, mark: tuple[int, int, int]) -> bool:
+        """Read the new bytes; False when the old ones are not as they were."""
+        if self.form != "ours" or mark[1] < max(self._offset, 1) or not self._offset:
+            return False
+        start = max(self._offset - _TAIL, 0)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start)
+                data = file.read()
+        except OSError as error:
+            raise _cannot("read", self.path, error) from error
+        known, new = data[: self._offset - start], data[self._offset - start :]
+        if known != self._tail or (not new and mark[1] == (self._mark or mark)[1]):
+            return False
+        end = new.rfind(b"\n") + 1
+        contents = read_lines(new[:end].split(b"\n")[:-1], first=self._lines + 2)
+        if contents.edited:
+            return False
+        self._lines += new.count(b"\n", 0, end)
+        self._add(contents)
+        self._settle(mark, self._offset + end, (known + new[:end])[-_TAIL:])
+        return True
+
+    def _reload(self) -> None:
+        """Read the whole file. Raises StoreError, and keeps what was known, when it is not ours."""
+        try:
+            with self.path.open("rb") as file:
+                mark = _mark_of(os.fstat(file.fileno()))
+                data = file.read()
+        except OSError as error:
+            raise _cannot("read", self.path, error) from error
+        contents = read_contents(data, self.path)
+        refuse_edits(contents, self.path)
+        self._take(contents, data[: contents.end], mark)
+
+    def _take(self, contents: Contents, data: bytes, mark: tuple[int, int, int] | None) -> None:
+        """Forget what was known and begin with these contents."""
+        self.view, self.problems, self.form = AnnotationView(), [], contents.form
+        if contents.form == "resaved":
+            self.problems.append(
+                "another program has saved the file in its own form; every row is still as it "
+                "was, and the form is mended when the next one is added"
+            )
+        self._lines = max(data.count(b"\n") - 1, 0)
+        self._add(contents)
+        self._settle(mark, len(data), data[-_TAIL:])
+
+    def _add(self, contents: Contents) -> None:
+        self.problems += contents.problems
+        for event in contents.events:
+            known = self.view.get(event.event_id)
+            if known is None:
+                self.view.apply(event)
+            elif known != event:
+                self.problems.append(f"event {event.event_id} is there twice; the first counts")
+
+    def _settle(self, mark: tuple[int, int, int] | None, offset: int, tail: bytes) -> None:
+        self._mark, self._offset, self._tail = mark, offset, tail
+        self.revision += 1
+
+    def _write(self, lines: bytes) -> None:
+        """Append to the file, on disk when it returns; as it was when it fails."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY
+        descriptor = os.open(self.path, flags, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            prefix, size = self._mend(descriptor, size)
+            data = prefix + lines
+            try:
+                _write_all(descriptor, data)
+                os.fsync(descriptor)
+            except BaseException:
+                # Half a row must not stay: the next one would be glued to it.
+                with suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                raise
+            if size == 0:
+                sync_folder(self._folder)
+            self._mark = _mark_of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        self._offset = size + len(data)
+        self._tail = (self._tail + data)[-_TAIL:]
+
+    def _mend(self, descriptor: int, size: int) -> tuple[bytes, int]:
+        """What has to be written first, and the size of what stays.
+
+        We hold the lock, so bytes after the last line end are of a writer that died: nobody was
+        told that they are stored. They are kept aside and cut off.
+        """
+        if size == self._offset:
+            return (b"" if size else HEADER_LINE), size
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            torn = file.read()
+        if self._offset and is_whole(torn):  # only its line end is missing
+            contents = read_lines([torn], first=self._lines + 2)
+            self._lines += 1
+            self._add(contents)
+            self._tail = (self._tail + torn)[-_TAIL:]
+            return b"\n", size
+        with (self._folder / TORN_NAME).open("ab") as aside:
+            aside.write(torn + b"\n")
+        os.ftruncate(descriptor, self._offset)
+        return (b"" if self._offset else HEADER_LINE), self._offset
+
+
+def locks_hold(folder: Path) -> bool:
+    """Whether a second lock on the same file is refused while the first is held, as it must be."""
+    path = folder / LOCK_NAME
+    locks = [filelock.FileLock(path, timeout=LOCK_SECONDS, fallback_to_soft=False)]
+    locks.append(filelock.FileLock(path, timeout=0, fallback_to_soft=False))
+    with locks[0]:
+        try:
+            locks[1].acquire()
+        except filelock.Timeout:
+            return True
+        locks[1].release()
+        return False
+
+
+def _write_all(descriptor: int, data: bytes, write: Callable[[int, bytes], int] = os.write) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[write(descriptor, bytes(view)) :]
+
+
+def _mark_of(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _cannot(what: str, path: Path, error: Exception) -> StoreError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return StoreError(
+        f"cannot {what} {path}: {reason}; check the folder's permissions and the free space on "
+        "its disk"
+    )

@@ -1,0 +1,81 @@
+"""What holds now: a log of annotation events folded, event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from adaclip.annotation import Annotation, Key
+
+
+class AnnotationView:
+    """The current annotations and every event, found by id, by picture and by what they are of.
+
+    An event takes the place of the one it supersedes. Of two that are of the same thing by the
+    same person the later one holds, whether it names the other or not: logs that were kept
+    apart may be brought together. A retraction ends what it supersedes and all before it.
+    """
+
+    def __init__(self, events: Iterable[Annotation] = ()) -> None:
+        self.events: list[Annotation] = []
+        self._by_id: dict[str, Annotation] = {}
+        self._current: dict[str, Annotation] = {}
+        self._by_key: dict[Key, str] = {}
+        self._by_image: dict[str, dict[str, Annotation]] = {}
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Annotation) -> bool:
+        """Add one event; False, and nothing done, for an id that is here already."""
+        if event.event_id in self._by_id:
+            return False
+        self.events.append(event)
+        self._by_id[event.event_id] = event
+        if event.supersedes:
+            self._drop(event.supersedes)
+        if event.action == "label" and not self._outdated(event):
+            same = self._by_key.get(event.key)
+            if same is not None:
+                self._drop(same)
+            self._current[event.event_id] = event
+            self._by_key[event.key] = event.event_id
+            self._by_image.setdefault(event.pixel_sha256, {})[event.event_id] = event
+        return True
+
+    def get(self, event_id: str) -> Annotation | None:
+        """Any event, current or not."""
+        return self._by_id.get(event_id)
+
+    def is_current(self, event_id: str) -> bool:
+        """True for what was neither replaced nor taken back."""
+        return event_id in self._current
+
+    def current(self) -> list[Annotation]:
+        """What holds now, oldest first."""
+        return list(self._current.values())
+
+    def of_key(self, key: Key) -> Annotation | None:
+        """What one person says of one thing now."""
+        event_id = self._by_key.get(key)
+        return None if event_id is None else self._current[event_id]
+
+    def for_image(self, pixel_sha256: str) -> list[Annotation]:
+        """What anybody says of a picture now, oldest first."""
+        return list(self._by_image.get(pixel_sha256, {}).values())
+
+    def __len__(self) -> int:
+        return len(self._current)
+
+    def _outdated(self, event: Annotation) -> bool:
+        """True when the same person has since said otherwise in a log brought together."""
+        same = self.of_key(event.key)
+        return same is not None and same.ts_utc > event.ts_utc
+
+    def _drop(self, event_id: str) -> None:
+        gone = self._current.pop(event_id, None)
+        if gone is None:
+            return
+        del self._by_key[gone.key]
+        of_image = self._by_image[gone.pixel_sha256]
+        del of_image[event_id]
+        if not of_image:
+            del self._by_image[gone.pixel_sha256]

@@ -1,0 +1,386 @@
+"""The annotation store: a folder with one CSV, masks, and the pictures people agreed to keep.
+
+    annotations.csv                      every event, one line each; nothing is ever taken out
+    masks/<picture>_<event>.png          regions, 0 and 255, at the picture's own size
+    images/ab/<pixel hash>.png           kept pictures
+    backups/                             copies made before the CSV was rewritten
+    torn.txt                             ends of rows whose writer died in the middle
+
+A mask is on disk before its row is, so no row points to a missing one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from adaclip.annotation import MAX_RLE, SCHEMA, Annotation, check, mask_name, tidy
+from adaclip.errors import InputError, StoreError
+from adaclip.stores.annotation_images import image_path, keep_image, kept_image
+from adaclip.stores.annotation_log import AnnotationLog, locks_hold
+from adaclip.stores.annotation_masks import mask_of_rle, read_mask, rle_text, write_mask
+from adaclip.stores.annotation_view import AnnotationView
+from adaclip.stores.file_systems import file_system, is_trusted
+
+__all__ = ["STRICT", "Annotation", "AnnotationStore"]
+
+# Set to 1, a folder whose locks cannot be trusted is refused instead of warned of.
+STRICT = "ADACLIP_STRICT_LOCKS"
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+# A clock that was wrong for longer than this is not followed.
+_MAX_BEHIND = timedelta(hours=1)
+
+
+class AnnotationStore:
+    """One per folder and process; for any number of threads, beside other processes.
+
+    What it returns is up to date: rows that other processes added are read first.
+    """
+
+    def __init__(self, folder: Path | str, *, create: bool = True) -> None:
+        """Open the store in `folder`, made when there is none, unless `create` is False.
+
+        Raises StoreError for a folder that cannot be used, a file of another kind, and one that
+        another program has changed with loss.
+        """
+        self.folder = Path(folder)
+        if not create and not self.folder.is_dir():
+            raise StoreError(f"{self.folder}: there is no such folder of annotations")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot make the folder {self.folder}: {error.strerror or error}; name another "
+                "one for the annotations"
+            ) from error
+        self._warnings = _lock_warnings(self.folder, probe=create)
+        self._log = AnnotationLog(self.folder)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What was skipped or is risky, a sentence each. Raises StoreError."""
+        with self._log.reading():
+            return (*self._warnings, *self._log.problems)
+
+    @property
+    def revision(self) -> int:
+        """A number that grows whenever the file changed, by whichever process."""
+        with self._log.reading():
+            return self._log.revision
+
+    @property
+    def path(self) -> Path:
+        """The CSV."""
+        return self._log.path
+
+    def current(self) -> list[Annotation]:
+        """What holds now, oldest first. Raises StoreError."""
+        with self._log.reading() as view:
+            return view.current()
+
+    def events(self) -> list[Annotation]:
+        """Everything that was ever said, in order. Raises StoreError."""
+        with self._log.reading() as view:
+            return list(view.events)
+
+    def get(self, event_id: str) -> Annotation | None:
+        """Any event, current or not. Raises StoreError."""
+        with self._log.reading() as view:
+            return view.get(event_id)
+
+    def for_image(self, pixel_sha256: str) -> list[Annotation]:
+        """What anybody says of a picture now, oldest first. Raises StoreError."""
+        with self._log.reading() as view:
+            return view.for_image(pixel_sha256)
+
+    def add(
+        self,
+        annotation: Annotation,
+        mask: np.ndarray | None = None,
+        image: np.ndarray | None = None,
+        *,
+        seen: str | None = None,
+    ) -> Annotation:
+        """Store a verdict; it is on disk when this returns, as it is returned.
+
+        Ids, time and region are the store's own, whatever the row holds, so that a row with
+        changes is an edit. `mask` (H, W) bool is the region, None for none; `image` (H, W, 3)
+        uint8 is kept. `seen` is the event of this person on this thing that the page showed, ""
+        for none: when another one holds by now, InputError. Raises InputError for values that
+        cannot be stored, StoreError when the disk refuses.
+        """
+        row = _labelled(annotation)
+        check(dataclasses.replace(row, ts_utc=_now(None)))
+        if mask is not None:
+            row = _with_region(row, mask)
+        if image is not None:
+            keep_image(self.folder, image, row.pixel_sha256)
+        if mask is not None:
+            write_mask(self.folder / row.region_path, mask)
+        try:
+            with self._log.locked() as view:
+                same = view.of_key(row.key)
+                known = "" if same is None else same.event_id
+                if seen is not None and seen != known:
+                    raise InputError(
+                        "this was judged in the same name on another page meanwhile; nothing was "
+                        "changed: look at it and judge again"
+                    )
+                row = dataclasses.replace(row, supersedes=known, ts_utc=_now(view))
+                self._log.append([row])
+        except BaseException:
+            if mask is not None:
+                (self.folder / row.region_path).unlink(missing_ok=True)
+            raise
+        return row
+
+    def retract(self, event_id: str, *, annotator: str) -> Annotation:
+        """Take a current annotation back, and all it replaced; the row that says so.
+
+        `annotator` is who takes it back. Raises InputError when it does not hold (any more).
+        """
+        with self._log.locked() as view:
+            return self._retract(view, _current(view, event_id), annotator)
+
+    def undo(self, event_id: str, *, annotator: str) -> Annotation:
+        """Take the last step back: what the annotation replaced holds again, or nothing does.
+
+        The row added by it: a copy of the earlier verdict with its region, or a retraction.
+        Raises InputError when the annotation does not hold (any more).
+        """
+        with self._log.locked() as view:
+            row = _current(view, event_id)
+            before = _before(view, row)
+            if before is None:
+                return self._retract(view, row, annotator)
+            # The copy keeps the earlier mask's file: nothing is drawn anew.
+            again = dataclasses.replace(
+                before, event_id=_new_id(), supersedes=row.event_id, ts_utc=_now(view)
+            )
+            self._log.append([again])
+            return again
+
+    def add_events(
+        self, events: Iterable[Annotation], masks: Mapping[str, np.ndarray] | None = None
+    ) -> list[Annotation]:
+        """Add events of another store as they are; those added, the ones here already left out.
+
+        `masks` are regions by event id. Raises AdaClipError; then none was added.
+        """
+        events = list(events)
+        for event in events:
+            check(event)
+        with self._log.locked() as view:
+            new = {event.event_id: event for event in events if view.get(event.event_id) is None}
+            for event_id, event in new.items():
+                mask = (masks or {}).get(event_id)
+                if mask is not None and event.region_path:
+                    self._add_mask(event, mask)
+            if new:
+                self._log.append(list(new.values()))
+        return list(new.values())
+
+    def mask(self, annotation: Annotation) -> np.ndarray | None:
+        """(H, W) bool of an annotation's region, None for none.
+
+        From its file, or from the row where the file has gone. Raises StoreError when neither
+        can be read.
+        """
+        if annotation.region_kind != "mask" or not annotation.width or not annotation.height:
+            return None
+        check(annotation)
+        size = (annotation.height, annotation.width)
+        path = self.folder / annotation.region_path
+        if annotation.region_rle and not path.is_file():
+            return mask_of_rle(annotation.region_rle, size)
+        return read_mask(path, size)
+
+    def has_image(self, pixel_sha256: str) -> bool:
+        """Whether a picture was kept."""
+        return _is_digest(pixel_sha256) and image_path(self.folder, pixel_sha256).is_file()
+
+    def image(self, pixel_sha256: str) -> np.ndarray | None:
+        """(H, W, 3) uint8 RGB of a kept picture, None where there is none. Raises ImageError."""
+        return kept_image(self.folder, pixel_sha256) if _is_digest(pixel_sha256) else None
+
+    def compact(self) -> tuple[list[Annotation], Path | None]:
+        """Write the CSV anew with the rows that hold alone; the rows that went, and the old file.
+
+        Raises StoreError; the file is then as it was.
+        """
+        with self._log.locked() as view:
+            gone = [event for event in view.events if not view.is_current(event.event_id)]
+            return gone, self._log.rewrite(view.current())
+
+    def _add_mask(self, event: Annotation, mask: np.ndarray) -> None:
+        """Write the mask of another store's event; one that is here already is left as it is."""
+        _check_mask(event, mask)
+        path = self.folder / event.region_path
+        if not path.exists():
+            write_mask(path, mask)
+        elif (read_mask(path, mask.shape) != mask).any():
+            raise StoreError(
+                f"{event.region_path}: holds another region than event {event.event_id} has, so "
+                "nothing was added; the rows to be added are not an export of annotations"
+            )
+
+    def _retract(self, view: AnnotationView, row: Annotation, annotator: str) -> Annotation:
+        taken = dataclasses.replace(
+            row,
+            event_id=_new_id(),
+            supersedes=row.event_id,
+            ts_utc=_now(view),
+            action="retract",
+            annotator=annotator,
+            region_kind="none",
+            region_path="",
+            region_rle="",
+            region_area_px=None,
+            lead_time_ms=None,
+            comment="",
+        )
+        taken = _named(tidy(taken))
+        check(taken)
+        self._log.append([taken])
+        return taken
+
+
+def _labelled(annotation: Annotation) -> Annotation:
+    """A fresh label made of what the caller says, without a region. Raises InputError."""
+    row = dataclasses.replace(
+        annotation,
+        schema=SCHEMA,
+        event_id=_new_id(),
+        supersedes="",
+        action="label",
+        region_kind="none",
+        region_path="",
+        region_rle="",
+        region_area_px=None,
+    )
+    return _named(tidy(row))
+
+
+def _named(row: Annotation) -> Annotation:
+    if not row.annotator:
+        raise InputError("an annotation needs a name: say who judges")
+    return row
+
+
+def _with_region(row: Annotation, mask: np.ndarray) -> Annotation:
+    """The row with its region's file, run lengths and area. Raises InputError."""
+    _check_mask(row, mask)
+    text = rle_text(mask)
+    return dataclasses.replace(
+        row,
+        region_kind="mask",
+        region_path=mask_name(row.pixel_sha256, row.event_id),
+        # A region of very many runs is in its file alone.
+        region_rle=text if len(text) <= MAX_RLE else "",
+        region_area_px=int(mask.sum()),
+    )
+
+
+def _check_mask(row: Annotation, mask: np.ndarray) -> None:
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+        raise InputError("a region has to be a numpy array of True and False")
+    if mask.shape != (row.height, row.width):
+        given = " x ".join(str(side) for side in reversed(mask.shape))
+        raise InputError(
+            f"the region is {given} pixels and its picture {row.width} x {row.height}; they do "
+            "not belong together, so nothing was stored"
+        )
+
+
+def _current(view: AnnotationView, event_id: str) -> Annotation:
+    row = view.get(event_id) if view.is_current(event_id) else None
+    if row is None:
+        raise InputError(
+            "this annotation is not there any more: it was replaced or taken back; reload the list"
+        )
+    return row
+
+
+def _before(view: AnnotationView, row: Annotation) -> Annotation | None:
+    """What the same person said before, steps already taken back not counted."""
+    chain: list[Annotation] = []
+    step: Annotation | None = row
+    while step is not None and step.action == "label" and step.key == row.key:
+        chain.append(step)
+        step = view.get(step.supersedes) if step.supersedes else None
+    said: list[Annotation] = []
+    for step in reversed(chain):
+        if len(said) > 1 and _same_words(step, said[-2]):
+            said.pop()  # it is a copy that an undo made
+        else:
+            said.append(step)
+    return said[-2] if len(said) > 1 else None
+
+
+def _same_words(first: Annotation, second: Annotation) -> bool:
+    same = dataclasses.replace(
+        first, event_id=second.event_id, supersedes=second.supersedes, ts_utc=second.ts_utc
+    )
+    return same == second
+
+
+def _new_id() -> str:
+    """96 random bits behind a letter, so that no spreadsheet takes it for a number."""
+    return "e" + secrets.token_hex(12)
+
+
+def _now(view: AnnotationView | None) -> str:
+    """The time, later than that of the last row: rows sorted by time are in order."""
+    now = datetime.now(UTC)
+    if view is not None and view.events:
+        last = _time_of(view.events[-1].ts_utc)
+        if last is not None and now <= last < now + _MAX_BEHIND:
+            now = last + timedelta(microseconds=1)
+    return now.strftime(_TIME)
+
+
+def _time_of(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _lock_warnings(folder: Path, *, probe: bool) -> list[str]:
+    """What is to be said of the folder's file system. Raises StoreError where it is no use."""
+    if probe and not _locks_hold(folder):
+        raise StoreError(
+            f"{folder}: locks have no effect on this file system, so two writers would damage "
+            "each other's rows; keep the annotations on a local disk"
+        )
+    kind = file_system(folder)
+    if is_trusted(kind):
+        return []
+    warning = (
+        f"{folder}: lies on a file system of the kind {kind}, whose locks cannot be trusted: let "
+        "one program at a time write here, or keep the annotations on a local disk"
+    )
+    if os.environ.get(STRICT) == "1":
+        raise StoreError(warning)
+    return [warning]
+
+
+def _locks_hold(folder: Path) -> bool:
+    try:
+        return locks_hold(folder)
+    except (OSError, NotImplementedError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise StoreError(
+            f"{folder}: no file can be locked in this folder: {reason}; check its permissions or "
+            "name another one for the annotations"
+        ) from error
