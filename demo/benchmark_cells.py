@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -194,8 +194,7 @@ def run_lines(run: RunLike) -> list[str]:
     lines = [
         f"{words.MEASURED}: run {run.id}, {day(run)}",
         f"{counts}{f', {failed:,} unreadable' if failed else ''}",
-        f"{results.get('device') or 'device not recorded'}, {results.get('precision') or '?'}; "
-        f"{resolution_words(run)}",
+        f"{_device_words(results) or 'device not recorded'}; {resolution_words(run)}",
         f"Checkpoint {results.get('checkpoint')}, sha256 {sha[:12]}",
     ]
     if results.get("leak"):
@@ -216,7 +215,7 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         reason = "; ".join(reasons) or words.NO_IMAGES
         lines = [f"{words.NA}: {reason}", *run_lines(run)]
         cell = absent(reason, run_id=run.id, patch=patch)
-        return Cell(**{**vars(cell), "source": "\n".join(lines)})
+        return replace(cell, source="\n".join(lines))
     normal, abnormal, failed = image_counts(run)
     partial = expected is not None and normal + abnormal + failed < expected
     marks = ((words.TRAINED_MARK,) if results.get("leak") else ()) + (
@@ -329,7 +328,7 @@ def run_facts(run: RunLike) -> list[tuple[str, str]]:
         ("Unreadable", f"{failed:,}" if failed else None),
         ("Threshold", _threshold_words(threshold)),
         ("Protocol", resolution_words(run)),
-        ("Device", f"{results.get('device')}, {results.get('precision')}"),
+        ("Device", _device_words(results)),
         ("Time per image", f"{seconds:.3g} s" if seconds else None),
         ("Complete", None if results.get("complete", True) else "no: resume it to finish"),
         ("Caution", results.get("leak")),
@@ -337,6 +336,11 @@ def run_facts(run: RunLike) -> list[tuple[str, str]]:
         ("Reproduce", results.get("command")),
     ]
     return [(term, str(text)) for term, text in facts if text]
+
+
+def _device_words(results: Mapping[str, Any]) -> str:
+    known = (results.get(key) for key in ("device", "precision"))
+    return ", ".join(str(value) for value in known if value)
 
 
 def _threshold_words(threshold: Mapping[str, Any]) -> str | None:

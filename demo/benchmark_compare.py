@@ -11,11 +11,10 @@ import pandas as pd
 
 from adaclip.data.registry import dataset_name, spoken
 from adaclip.metrics.intervals import bootstrap_difference
-from adaclip.metrics.ranking import ranking
+from adaclip.metrics.ranking import METRICS, ranking
 from demo import benchmark_words as words
-from demo.benchmark_scores import RunLike, has_error
+from demo.benchmark_scores import RunLike, has_error, own_threshold
 
-RANKED_METRICS = ("auroc", "average_precision", "max_f1")
 LEVEL = 0.95
 MOST_DRAWN = 4_000_000  # image draws per class: large classes need fewer and get at least 100
 
@@ -109,7 +108,7 @@ def compare(
     average_precision or max_f1 (any other is compared as auroc). `draws` at most, fewer for
     large classes. Thresholds: each run's own unless given.
     """
-    metric = metric if metric in RANKED_METRICS else "auroc"
+    metric = metric if metric in METRICS else "auroc"
     cut_a = own_threshold(run_a) if threshold_a is None else threshold_a
     cut_b = own_threshold(run_b) if threshold_b is None else threshold_b
     same_dataset = run_a.results.get("dataset") == run_b.results.get("dataset")
@@ -142,12 +141,6 @@ def compare(
         only_b=only_b,
         warnings=tuple(_warnings(run_a, run_b, len(images), only_a, only_b, disputed)),
     )
-
-
-def own_threshold(run: RunLike) -> float:
-    """The threshold a run was measured with, 0-1."""
-    value = (run.results.get("threshold") or {}).get("value")
-    return 0.5 if value is None else float(value)
 
 
 def _title(run: RunLike) -> str:

@@ -148,13 +148,6 @@ def _notes(notes: tuple[str, ...]) -> str:
     return f'<ul class="bench-notes">{"".join(f"<li>{esc(note)}</li>" for note in notes)}</ul>'
 
 
-def source_html(cell: Cell) -> str:
-    """Where a number comes from, or why there is none."""
-    first, *rest = cell.source.splitlines() or [""]
-    lines = "".join(f"<p>{esc(line)}</p>" for line in rest)
-    return f'<div class="bench-source"><b>{esc(first)}</b>{lines}</div>'
-
-
 def facts_html(run: RunLike) -> str:
     """What a run is: checkpoint, date, device, protocol, the command that repeats it."""
     rows = ""

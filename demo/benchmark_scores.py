@@ -30,6 +30,12 @@ class RunLike(Protocol):
         """images.csv, one row per image; read anew on every call."""
 
 
+def own_threshold(run: RunLike) -> float:
+    """The threshold a run was measured with, 0-1."""
+    value = (run.results.get("threshold") or {}).get("value")
+    return 0.5 if value is None else float(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Confusion(curves.Confusion):
     """Images by truth and by what a threshold says of them, with the rates people ask for."""
@@ -180,6 +186,8 @@ class ScoreBook:
         self._frames: OrderedDict[str, pd.DataFrame] = OrderedDict()
         self._scores: OrderedDict[tuple[str, str | None], Scores] = OrderedDict()
         self._runs, self._classes = runs, classes
+        # How often something was forgotten: what was being read meanwhile is not kept.
+        self._forgotten = 0
 
     def frame(self, run: RunLike) -> pd.DataFrame:
         """The run's images, read once. Raises StoreError from the run's files."""
@@ -188,8 +196,11 @@ class ScoreBook:
             if known is not None:
                 self._frames.move_to_end(run.id)
                 return known
+            forgotten = self._forgotten
         frame = run.images()
         with self._lock:
+            if forgotten != self._forgotten:
+                return frame
             self._frames[run.id] = frame
             while len(self._frames) > self._runs:
                 gone, _ = self._frames.popitem(last=False)
@@ -204,9 +215,12 @@ class ScoreBook:
             if known is not None:
                 self._scores.move_to_end(key)
                 return known
+            forgotten = self._forgotten
         ranked_by = str(run.results.get("ranked_by") or "margin")
         scores = read_scores(self.frame(run), class_name, ranked_by)
         with self._lock:
+            if forgotten != self._forgotten:
+                return scores
             self._scores[key] = scores
             while len(self._scores) > self._classes:
                 self._scores.popitem(last=False)
@@ -215,6 +229,7 @@ class ScoreBook:
     def forget(self, run_id: str) -> None:
         """Reads the run afresh next time: it has grown, or is gone."""
         with self._lock:
+            self._forgotten += 1
             self._frames.pop(run_id, None)
             self._drop_scores(run_id)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from demo import benchmark_words as words
-from demo.benchmark_scores import RunLike, Scores, read_scores
+from demo.benchmark_scores import RunLike, Scores, own_threshold
 
 METRICS = tuple(words.METRICS)
 LEVELS = tuple(words.LEVELS)
@@ -233,10 +233,7 @@ def written_range(low: float, high: float) -> str:
 
 def threshold_of(selection: Selection, run: RunLike) -> float:
     """The selection's threshold, else the run's own, 0-1."""
-    if selection.threshold is not None:
-        return selection.threshold
-    own = (run.results.get("threshold") or {}).get("value")
-    return 0.5 if own is None else float(own)
+    return own_threshold(run) if selection.threshold is None else selection.threshold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,13 +310,6 @@ def images_page(
     names = np.array([["tn", "fp"], ["fn", "tp"]], dtype=object)
     outcome = names[anomalous.astype(int), predicted.astype(int)]
     return page.assign(predicted=predicted, outcome=outcome), len(rows)
-
-
-def images_of(selection: Selection, frame: pd.DataFrame, threshold: float) -> pd.DataFrame:
-    """All selected images of a run's `images()`, worst first; see `images_page`."""
-    return images_page(selection, read_scores(frame, selection.class_name), threshold, limit=None)[
-        0
-    ]
 
 
 def neighbours(selection: Selection, scores: Scores, threshold: float) -> Neighbours:

@@ -19,10 +19,13 @@ from adaclip.types import CheckpointInfo
 from demo import detect_view, exports, intake, messages, panels, runner
 from demo.detect_tab import checkpoint_choices
 from demo.fetching import fetching
+from demo.flag_bar import hidden, said_html
+from demo.flagging import Subject
 from demo.look import Look, judged_at
 from demo.pictures import findings, stage_pictures
 from demo.results import RUNNING, Batch
 from demo.services import Services
+from demo.subjects import batch_marks, batch_subject
 
 Screen = dict[str, Any]
 # Seconds between two reports of a run: a table of 200 pictures is too much to send for each.
@@ -236,14 +239,40 @@ class DetectActions:
     def everything(self, batch: Batch) -> Screen:
         """All of the screen that depends on the batch."""
         with batch.lock:
-            return {**self.words(batch), **self.stage(batch), **_controls(batch)}
+            return {
+                **self.words(batch),
+                **self.stage(batch),
+                **_controls(batch),
+                **self.flag(batch),
+            }
+
+    def flag(self, batch: Batch) -> Screen:
+        """The flag bar of the picture on the stage; it hides where there is nothing to flag."""
+        try:
+            said = said_html(self._services, batch_subject(batch))
+        except AdaClipError:  # its upload has gone, which the stage says
+            said = hidden()
+        return {"flag_said": said, "flag_region": gr.Column(visible=False)}
+
+    def subject(self, key: str, row: int | None = None) -> Subject | None:
+        """What a flag is about: the picture on the stage, or that of a row. Raises AdaClipError."""
+        return batch_subject(self._batch(key), row)
+
+    def listing(self, key: str) -> Screen:
+        """The table, with what has been said of its pictures."""
+        batch = self._store.get(key)
+        return {} if batch is None else {"listing": self._listing(batch)}
+
+    def _listing(self, batch: Batch) -> str:
+        store = self._services.annotations
+        return detect_view.listing(batch, None if store is None else batch_marks(store, batch))
 
     def words(self, batch: Batch) -> Screen:
         """What is said, without touching a picture."""
         return {
             "verdict": detect_view.verdict_bar(batch),
             "progress": detect_view.progress_bar(batch),
-            "listing": detect_view.listing(batch),
+            "listing": self._listing(batch),
         }
 
     def stage(self, batch: Batch) -> Screen:

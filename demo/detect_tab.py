@@ -9,6 +9,7 @@ import gradio as gr
 from adaclip.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from adaclip.types import CheckpointInfo
 from demo import detect_view, messages, panels
+from demo.flag_bar import FlagBar, build_flag_bar
 from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
 from demo.services import Services
@@ -48,6 +49,7 @@ class DetectTab:
     previous: gr.Button
     next: gr.Button
     legend: gr.HTML
+    flag: FlagBar
     listing: gr.HTML
     # How strict, and how it looks.
     threshold: gr.Slider
@@ -160,6 +162,7 @@ def _stage() -> dict:
         position = html("", elem_id="position")
         following = gr.Button(messages.NEXT, visible=False, elem_id="next", min_width=36)
         legend = html(detect_view.legend(None), elem_id="legend")
+    flag = build_flag_bar("detect")
     listing = html("", js_on_load=_PICK_JS, elem_id="listing")
     return {
         "verdict": verdict,
@@ -172,6 +175,7 @@ def _stage() -> dict:
         "previous": previous,
         "next": following,
         "legend": legend,
+        "flag": flag,
         "listing": listing,
     }
 

@@ -6,6 +6,7 @@ gr.HTML does not sanitise, so every text that comes from a user or a file goes t
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -187,8 +188,11 @@ def _box(region: Region) -> str:
     return f"{left}, {top}; {right - left}{messages.TIMES}{bottom - top}"
 
 
-def listing(batch: Batch | None) -> str:
-    """The batch as a table to sort and click; nothing for a single picture."""
+def listing(batch: Batch | None, flags: Sequence[str] | None = None) -> str:
+    """The batch as a table to sort and click; nothing for a single picture.
+
+    `flags` holds for each picture the HTML of its last cell, for flagging.
+    """
     if batch is None or len(batch.items) < 2:
         return ""
     threshold = threshold_of(batch)
@@ -200,13 +204,15 @@ def listing(batch: Batch | None) -> str:
             counts[threshold.verdict(item.detection.anomaly_score)] += 1
         failed += bool(item.error)
         waiting += item.waiting
-        rows.append(_listing_row(index, item, batch, threshold))
+        flag = flags[index] if flags else ""
+        rows.append(_listing_row(index, item, batch, threshold, flag))
     summary = esc(messages.summary(counts, failed, waiting, batch.phase))
     heads = "".join(
         f'<th aria-sort="none"><button type="button" data-sort="{n}">{name}{icon("sort")}'
         "</button></th>"
         for n, name in ((0, "#"), (1, "Picture"), (2, "Verdict"), (3, "Score"), (4, "Seconds"))
     )
+    heads += "<th>Flag</th>" if flags else ""
     return (
         '<div class="listing">'
         f'<p class="listing-sum"><b>{len(batch.items)} pictures</b> {summary}</p>'
@@ -215,8 +221,8 @@ def listing(batch: Batch | None) -> str:
     )
 
 
-def _listing_row(index: int, item: Item, batch: Batch, threshold: Threshold) -> str:
-    """Cells carry `data-v`, what they sort by."""
+def _listing_row(index: int, item: Item, batch: Batch, threshold: Threshold, flag: str = "") -> str:
+    """Cells carry `data-v`, what they sort by; the one for flagging is nothing to sort by."""
     name = esc(item.name)
     picture = f'<img src="{item.thumbnail}" alt="">' if item.thumbnail else '<i class="blank"></i>'
     if item.detection is not None:
@@ -226,15 +232,15 @@ def _listing_row(index: int, item: Item, batch: Batch, threshold: Threshold) -> 
         cells = (
             f'<td data-v="{rank}">{chip(verdict)}</td>'
             f'<td data-v="{score!r}">{score_text(score)}</td>'
-            f'<td data-v="{item.detection.seconds!r}">{item.detection.seconds:.2f}</td>'
+            f'<td data-v="{item.detection.seconds!r}">{item.detection.seconds:.2f}</td>{flag}'
         )
     elif item.error:
         reason = esc(bare_reason(item))
         failed = _plain_chip("failed", "Not read")
-        cells = f'<td data-v="-1" colspan="3">{failed}<span class="reason">{reason}</span></td>'
+        cells = f'<td data-v="-1" colspan="4">{failed}<span class="reason">{reason}</span></td>'
     else:
         word = "not run" if batch.phase in ("cancelled", "failed") else "waiting"
-        cells = f'<td data-v="-2">{word}</td><td data-v="-1"></td><td data-v="-1"></td>'
+        cells = f'<td data-v="-2">{word}</td><td data-v="-1"></td><td data-v="-1" colspan="2"></td>'
     current = ' aria-current="true"' if index == batch.selected else ""
     return (
         f'<tr data-index="{index}" tabindex="0"{current}><td data-v="{index}">{index + 1}</td>'

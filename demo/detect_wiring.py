@@ -136,9 +136,11 @@ class DetectWiring:
             self._outputs,
             **DISPLAY,
         )
-        tab.listing.select(self._answer(select), tab.key, self._outputs, **DISPLAY)
+        # Each press counts: the next one comes before the answer to the last.
+        each = DISPLAY | {"trigger_mode": "multiple"}
+        tab.listing.select(self._answer(select), tab.key, self._outputs, **each)
         for button, by in ((tab.previous, -1), (tab.next, 1)):
-            button.click(self._answer(self._stepper(by)), tab.key, self._outputs, **DISPLAY)
+            button.click(self._answer(self._stepper(by)), tab.key, self._outputs, **each)
         tab.reset.click(self._answer(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY)
 
     def _stepper(self, by: int) -> Callable[[str], Screen]:

@@ -25,6 +25,9 @@ NOT_UPLOADED = "That file was not uploaded through this page. Drop it again."
 NO_URLS = "Web addresses are not fetched: send the picture itself, as a file."
 FETCH_STARTS = "Asking the Hugging Face hub…"
 FETCH_CANCELLED = "Cancelled; what has arrived is kept, and fetching goes on from there."
+UNREADABLE_INPUT = (
+    "The page sent a picture or a value that cannot be read. Reload it and try again."
+)
 NO_RESULT = "This picture has no result yet: press Detect first."
 FILE_GONE = "The uploaded picture is no longer on the server. Drop it again."
 NOTHING_TO_EXPORT = "There is no result to pack yet: press Detect first."

@@ -12,7 +12,7 @@ import adaclip
 from adaclip.data.registry import dataset_name, datasets_with_class
 from adaclip.sentences import sentences
 from adaclip.types import CheckpointInfo
-from demo import messages
+from demo import annotate_words, messages
 from demo.icons import icon
 from demo.pictures import thumbnail
 from demo.services import Example
@@ -51,7 +51,7 @@ def help_overlay() -> str:
     """The keys; shown by `?`, hidden by Escape or a click beside it."""
     rows = "".join(
         "<dt>" + "".join(f"<kbd>{k}</kbd>" for k in keys.split()) + f"</dt><dd>{esc(what)}</dd>"
-        for keys, what in messages.KEYS
+        for keys, what in (*messages.KEYS, *annotate_words.KEYS)
     )
     return (
         '<div id="help" class="overlay" hidden role="dialog" aria-modal="true" aria-label="Keys">'

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from adaclip.data.images import load_image
+from adaclip.data.images import load_image, pixel_sha256
 from adaclip.errors import ImageError, StoreError
 from adaclip.regions import Region, anomaly_mask, find_regions
 from adaclip.rendering import draw_contours, heat_map, overlay
@@ -48,6 +48,7 @@ def open_picture(item: Item, folder: Path) -> np.ndarray:
         picture = Image.fromarray(loaded.pixels)
         item.size, item.notes = (picture.height, picture.width), loaded.notes
         item.thumbnail = thumbnail(picture)
+        item.pixel_sha256 = pixel_sha256(loaded.pixels)
         item.preview = _save_preview(picture, folder, item)
     return loaded.pixels
 

@@ -43,6 +43,7 @@ class Item:
     size: tuple[int, int] | None = None  # (H, W)
     notes: tuple[str, ...] = ()
     thumbnail: str = ""  # data URI
+    pixel_sha256: str = ""  # of the decoded picture, once it has been read
     preview: Path | None = None
     detection: Detection | None = None
     error: str = ""

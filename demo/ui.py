@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,7 +50,11 @@ class Page(gr.Blocks):
         """As Gradio's, once no URL is among the data. Raises gr.Error."""
         if intake.names_url(inputs):
             raise gr.Error(messages.NO_URLS, print_exception=False)
-        return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        try:
+            return await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            # A picture or a mask that Pillow cannot read; Gradio would say only "Error".
+            raise gr.Error(messages.UNREADABLE_INPUT, print_exception=False) from error
 
 
 class NoForwarding:

@@ -16,6 +16,14 @@
     box.hidden = show === undefined ? !box.hidden : !show;
     if (!box.hidden) box.querySelector("button").focus();
   };
+  // Marked at once: the server's word comes later, and the next key must count from here.
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest?.("#listing tr[data-index]");
+    if (!row) return;
+    for (const other of document.querySelectorAll("#listing tr[aria-current]"))
+      other.removeAttribute("aria-current");
+    row.setAttribute("aria-current", "true");
+  });
   // Previous and next follow the table as it is sorted; the buttons' own order is the upload's.
   const step = (by) => {
     const rows = [...document.querySelectorAll("#listing tr[data-index]")];
@@ -23,6 +31,8 @@
     if (at < 0) return press(by < 0 ? "previous" : "next");
     rows[(at + by + rows.length) % rows.length].click();
   };
+  // These keys are the Detect tab's; other tabs have their own.
+  const onDetect = () => !!$("#bench")?.offsetParent;
   const view = (number) => document.querySelectorAll("#view input")[number - 1]?.click();
 
   document.addEventListener("keydown", (event) => {
@@ -55,6 +65,7 @@
       1: () => view(1), 2: () => view(2), 3: () => view(3), 4: () => view(4),
     };
     if (!actions[event.key] || event.target.closest?.("[role=slider]")) return;
+    if (event.key !== "?" && !onDetect()) return;
     event.preventDefault();
     actions[event.key]();
   });

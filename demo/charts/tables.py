@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,14 +10,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from adaclip.data.registry import spoken
+from adaclip.data.registry import dataset_name, spoken
 from demo import benchmark_words as words
 from demo.benchmark_cells import (
     MEASURED_METRICS,
     Cell,
     absent,
     category_rows,
-    level_values,
     measured_cell,
     protocol_label,
     published_cell,
@@ -45,7 +45,7 @@ def bars(table: Overview, limit: int = 6) -> go.Figure:
     for order, at in enumerate(places):
         column, cells = table.columns[at], [row.cells[at] for row in rows]
         traces.append(_bar(column, cells, [row.name for row in rows], order))
-    shown = [row.cells[at].value or 0.0 for row in rows for at in places if row.cells[at].averaged]
+    shown = [value for row in rows for at in places if (value := row.cells[at].value) is not None]
     base = CHANCE.get(table.metric, 0.0)
     base = base if shown and 100 * min(shown) >= base else 0.0
     y = style.axis(f"{wording(table.metric, table.level)} ({words.TIMES_100})", range=[base, 102])
@@ -101,27 +101,19 @@ def heatmap(run: RunLike) -> go.Figure:
     rows = category_rows(run)
     if not rows:
         return style.empty(words.NO_IMAGES)
-    name, dataset = str(run.results.get("dataset")), str(run.results.get("dataset"))
+    name = dataset_name(str(run.results.get("dataset")))
     labels = [(row["words"], row["normal"] + row["anomalous"]) for row in rows]
     cells = [[row["cells"][key] for key in MEASURED_METRICS] for row in rows]
     if len(rows) > 1:
-        mean = run.results.get("mean") or {}
         labels.append(("mean", sum(count for _, count in labels)))
-        cells.append(
-            [
-                _mean_cell(run, name, dataset, level, metric, level_values(mean, level, metric))
-                for level, metric in MEASURED_METRICS
-            ]
-        )
+        cells.append([_mean_cell(run, name, level, metric) for level, metric in MEASURED_METRICS])
     return heat(labels, [_short_metric(*key) for key in MEASURED_METRICS], cells)
 
 
-def _mean_cell(
-    run: RunLike, name: str, dataset: str, level: str, metric: str, value: float | None
-) -> Cell:
+def _mean_cell(run: RunLike, name: str, level: str, metric: str) -> Cell:
     cell = measured_cell(run, name, metric, level, None)
     patch = {"run": run.id, "class": "", "level": level, "metric": metric}
-    return Cell(**{**vars(cell), "patch": patch})
+    return dataclasses.replace(cell, patch=patch)
 
 
 def _short_metric(level: str, metric: str) -> str:
@@ -240,7 +232,7 @@ def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
     ranked = sorted(columns, key=lambda one: _radar_rank(columns[one], values[one]))[:limit]
     names = [f"{words.DOMAINS[table.domain]}<br>{table.level}" for table in spokes]
     traces = [_ring(columns[one], values[one], names, order) for order, one in enumerate(ranked)]
-    lowest = min(100 * cell.value for one in ranked for cell in values[one].values() if cell.value)
+    lowest = min(100 * (cell.value or 0.0) for one in ranked for cell in values[one].values())
     low = max(0.0, 10.0 * np.floor(lowest / 10) - 10.0)
     radial = {
         "range": [low, 100],

@@ -13,6 +13,8 @@ import pandas as pd
 
 from adaclip.metrics.ranking import ranking
 from adaclip.stores.run_rows import COLUMNS
+from demo.benchmark_scores import read_scores
+from demo.benchmark_select import Selection, images_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,3 +216,9 @@ def published(*more: dict[str, Any]) -> pd.DataFrame:
 def replaced(run: FakeRun, **results: Any) -> FakeRun:
     """The run with other entries in results.json."""
     return dataclasses.replace(run, results={**run.results, **results})
+
+
+def images_of(selection: Selection, frame: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """All images that a selection shows of a run's `images()`, worst first."""
+    scores = read_scores(frame, selection.class_name)
+    return images_page(selection, scores, threshold, limit=None)[0]

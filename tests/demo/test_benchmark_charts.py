@@ -13,11 +13,20 @@ from sklearn.metrics import roc_curve
 from demo import benchmark_charts as charts
 from demo.benchmark_compare import compare
 from demo.benchmark_scores import read_scores
-from demo.benchmark_select import Known, Selection, images_of
+from demo.benchmark_select import Known, Selection
 from demo.benchmark_table import overview
 from demo.charts.scores import bin_edges
 from demo.charts.style import hover
-from tests.demo.benches import cards, image_rows, printed, published, replaced, run_of, some_run
+from tests.demo.benches import (
+    cards,
+    image_rows,
+    images_of,
+    printed,
+    published,
+    replaced,
+    run_of,
+    some_run,
+)
 
 RUN = some_run()
 SCORES = read_scores(RUN.images())

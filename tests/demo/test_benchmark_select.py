@@ -15,12 +15,21 @@ from demo.benchmark_select import (
     Known,
     Selection,
     describe,
-    images_of,
     images_page,
     neighbours,
     threshold_of,
 )
-from tests.demo.benches import cards, image_rows, published, replaced, run_of, some_run, written
+from tests.demo.benches import (
+    FakeRun,
+    cards,
+    image_rows,
+    images_of,
+    published,
+    replaced,
+    run_of,
+    some_run,
+    written,
+)
 
 
 @pytest.fixture(scope="module")
@@ -285,3 +294,23 @@ def test_rates_without_images_are_none_not_zero() -> None:
     assert scores.undefined == "there are no normal images"
     empty = run_of(frame.iloc[:0]).images()
     assert read_scores(empty).undefined == "there are no images with a score"
+
+
+def test_what_was_read_before_a_run_changed_is_not_kept() -> None:
+    """The run's files change while another visitor's look at them is still being read."""
+    book = ScoreBook()
+
+    class Changing(FakeRun):
+        def images(self) -> pd.DataFrame:
+            table = super().images()
+            if len(self.reads) == 1:
+                book.forget(self.id)
+            return table
+
+    made = some_run()
+    run = Changing(id=made.id, results=made.results, table=made.table)
+    book.scores(run)
+    book.scores(run)
+    assert len(run.reads) == 2
+    book.scores(run)
+    assert len(run.reads) == 2

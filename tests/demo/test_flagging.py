@@ -1,0 +1,294 @@
+"""From a picture and a press of a key to a stored annotation."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adaclip.errors import AdaClipError, InputError
+from adaclip.stores.annotations import AnnotationStore
+from demo import annotate_words as words
+from demo import flag_bar, flag_region, flagging
+from demo.detect_actions import DetectActions
+from demo.flagging import flag_of, verdict_of
+from demo.subjects import batch_subject, inside
+from tests.demo.stub import stub_services, tile
+
+
+@pytest.fixture
+def store(tmp_path):
+    return AnnotationStore(tmp_path / "annotations")
+
+
+@pytest.fixture
+def services(tmp_path, store):
+    return stub_services(tmp_path / "served", annotations=store)
+
+
+@pytest.fixture
+def subject(batch):
+    found = batch_subject(batch)
+    assert found is not None
+    return found
+
+
+def data(subject, choice: str = "false_alarm", **changes) -> dict:
+    sent = {"choice": choice, "annotator": "ann", "subject": subject.id, "seen": "", "lead_ms": 900}
+    return sent | changes
+
+
+def save(store, subject, choice: str = "false_alarm", mask=None, **changes):
+    return flagging.save(store, subject, flag_of(data(subject, choice, **changes)), mask=mask)
+
+
+def test_a_flag_records_picture_prediction_and_person(store, batch, subject):
+    saved = save(store, subject, reason="edge", comment=" a rim ")
+    assert (saved.verdict, saved.reason_code, saved.comment) == ("FP", "edge", "a rim")
+    assert (saved.annotator, saved.lead_time_ms, saved.predicted) == ("ann", 900, "ANOM")
+    assert (saved.rel_path, saved.dataset, saved.class_name) == ("tile.png", "upload", "tile")
+    assert (saved.width, saved.height) == (160, 120)
+    assert saved.pixel_sha256 == batch.current.pixel_sha256
+    assert len(saved.image_sha256) == 64
+    assert saved.image_score == pytest.approx(batch.current.detection.anomaly_score, rel=1e-7)
+    assert (saved.image_threshold, saved.threshold_source) == (0.5, "F1-max")
+    assert (saved.checkpoint_id, saved.map_threshold) == ("lite", 0.5)
+    assert store.current() == [saved]
+
+
+@pytest.mark.parametrize(
+    ("choice", "alarm", "stored"),
+    [
+        ("false_alarm", True, "FP"),
+        ("missed", False, "FN"),
+        ("correct", True, "TP"),
+        ("correct", False, "TN"),
+        ("unsure", True, "unsure"),
+        # Blind: the person speaks of the picture, the prediction makes it right or wrong.
+        ("defect", True, "TP"),
+        ("defect", False, "FN"),
+        ("no_defect", True, "FP"),
+        ("no_defect", False, "TN"),
+    ],
+)
+def test_what_is_stored_depends_on_what_was_predicted(choice, alarm, stored):
+    assert verdict_of(choice, alarm) == stored
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"choice": "delete"}, "cannot be read"),
+        ({"reason": "../x"}, "cannot be read"),
+        ({"reason": ["edge"]}, "cannot be read"),
+        ({"choice": {"x": 1}}, "cannot be read"),
+        ({"annotator": ""}, "your name"),
+        ({"annotator": " \u202e\x00 "}, "your name"),
+        ({"annotator": ["ann"]}, "your name"),
+        ({"annotator": "x" * 81}, "81 characters"),
+        ({"comment": "x" * 2001}, "2,001 characters"),
+        ({"comment": "x" * 10_000_000}, "10,000,000 characters"),
+    ],
+)
+def test_hostile_flags_are_refused_with_a_clear_word(store, subject, change, said):
+    with pytest.raises(InputError, match=said):
+        flagging.save(store, subject, flag_of(data(subject) | change))
+    assert store.current() == []
+
+
+@pytest.mark.parametrize("sent", [None, [], "x", 3, {}])
+def test_what_is_no_flag_at_all_is_refused(sent):
+    with pytest.raises(InputError):
+        flag_of(sent)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [(-5, 0), (1e12, 3_600_000), (float("nan"), None), ("9", None), (True, None)]
+)
+def test_lead_times_that_are_none_are_dropped(subject, sent, kept):
+    assert flag_of(data(subject, lead_ms=sent)).lead_time_ms == kept
+
+
+def test_names_lose_what_cannot_be_seen():
+    assert flagging.checked_name("  Ann\u202e\n B ") == "Ann B"
+
+
+def test_another_picture_shown_by_now_is_not_flagged(store, subject):
+    with pytest.raises(InputError, match="Another picture"):
+        flagging.save(store, subject, flag_of(data(subject) | {"subject": "0" * 24}))
+    assert store.current() == []
+
+
+def test_a_second_page_does_not_overwrite_what_it_has_not_seen(store, subject):
+    first = save(store, subject)
+    with pytest.raises(InputError, match="was judged in your name"):
+        save(store, subject, "correct")
+    assert store.current() == [first]
+    second = save(store, subject, "correct", seen=first.event_id)
+    assert [a.verdict for a in store.current()] == ["TP"]
+    store.retract(second.event_id, annotator="ann")
+    with pytest.raises(InputError, match="taken back"):
+        save(store, subject, seen=second.event_id)
+
+
+def test_two_people_do_not_disturb_each_other(store, subject):
+    save(store, subject)
+    save(store, subject, "correct", annotator="bob")
+    assert {(a.annotator, a.verdict) for a in store.current()} == {("ann", "FP"), ("bob", "TP")}
+
+
+def test_a_region_survives_another_reason_but_not_another_verdict(store, subject):
+    mask = np.zeros((120, 160), bool)
+    mask[3:9, 4:40] = True
+    first = save(store, subject, mask=mask)
+    assert first.region_area_px == 6 * 36
+    second = save(store, subject, reason="edge", seen=first.event_id)
+    assert (store.mask(second) == mask).all()
+    third = save(store, subject, "unsure", seen=second.event_id)
+    assert store.mask(third) is None
+
+
+def test_a_region_of_another_size_is_refused(store, subject):
+    with pytest.raises(InputError, match="160 x 120"):
+        save(store, subject, mask=np.zeros((9, 9), bool))
+    assert store.current() == []
+
+
+def test_the_image_is_kept_only_when_the_person_agreed(store, subject):
+    first = save(store, subject)
+    assert store.image(subject.pixel_sha256) is None
+    save(store, subject, keep=True, seen=first.event_id)
+    assert (store.image(subject.pixel_sha256) == subject.pixels()).all()
+
+
+def layers(alpha: np.ndarray) -> dict:
+    rgba = np.zeros((*alpha.shape, 4), np.uint8)
+    rgba[..., 3] = alpha
+    return {"background": None, "layers": [Image.fromarray(rgba)], "composite": None}
+
+
+def test_the_editor_starts_with_what_was_predicted_and_gives_it_back(subject):
+    value, radius = flag_region.editor_value(subject, None)
+    assert value["background"].size == (160, 120)
+    assert radius >= 3
+    mask = flag_region.mask_of(value, subject.size)
+    assert (mask == flag_region.predicted_mask(subject)).all()
+    assert mask[40:60, 50:70].all()
+    assert not mask[:10].any()
+    stored = np.eye(120, 160, dtype=bool)
+    value, _ = flag_region.editor_value(subject, stored)
+    assert (flag_region.mask_of(value, subject.size) == stored).all()
+
+
+@pytest.mark.parametrize("value", [None, 3, {}, {"layers": None}, {"layers": ["/etc/passwd"]}])
+def test_an_editor_that_sent_nonsense_is_refused(subject, value):
+    with pytest.raises(InputError, match="region"):
+        flag_region.mask_of(value, subject.size)
+
+
+def test_layers_of_another_size_are_never_stretched(subject):
+    with pytest.raises(InputError, match="160 x 120"):
+        flag_region.mask_of(layers(np.full((500, 9), 255, np.uint8)), subject.size)
+
+
+def test_faint_paint_counts_and_none_is_an_empty_region(subject):
+    alpha = np.zeros((120, 160), np.uint8)
+    alpha[5, 5] = 127
+    assert flag_region.mask_of(layers(alpha), subject.size).sum() == 1
+    assert not flag_region.mask_of({"layers": []}, subject.size).any()
+
+
+def test_very_large_pictures_are_edited_smaller_and_scaled_back():
+    assert flag_region.edit_size((8000, 4000)) == (4096, 2048)
+    alpha = np.zeros((4096, 2048), np.uint8)
+    alpha[:2048] = 255
+    mask = flag_region.mask_of(layers(alpha), (8000, 4000))
+    assert mask.shape == (8000, 4000)
+    assert mask[:4000].all()
+    assert not mask[4000:].any()
+
+
+def test_the_bar_says_what_was_saved_and_escapes_what_people_typed(services, store, subject):
+    evil = "<img src=x onerror=alert(1)>"
+    said = flag_bar.said_after(services, lambda: subject, data(subject, annotator=evil))
+    assert "Saved" in said
+    assert "<img" not in said
+    assert "&lt;img" in said
+    [saved] = store.current()
+    assert f'data-undo="{saved.event_id}"' in said
+    said = flag_bar.said_after_undo(
+        services, lambda: subject, {"event": saved.event_id, "annotator": evil}
+    )
+    assert words.TAKEN_BACK in said
+    assert store.current() == []
+
+
+def test_what_went_wrong_is_said_in_the_bar_and_not_lost(services, subject):
+    said = flag_bar.said_after(services, lambda: subject, data(subject, annotator=""))
+    assert "Write your name" in said
+    assert f'data-subject="{subject.id}"' in said
+    assert "no judged picture" in flag_bar.said_after(services, lambda: None, data(subject))
+
+
+@pytest.mark.parametrize("event", ["", "x", "../../etc/passwd", "0" * 400])
+def test_undo_of_what_is_not_there_is_refused(services, subject, event):
+    said = flag_bar.said_after_undo(services, lambda: subject, {"event": event, "annotator": "a"})
+    assert 'role="alert"' in said
+
+
+def test_without_a_store_there_is_no_bar(subject, tmp_path):
+    none = stub_services(tmp_path / "none")
+    assert 'data-subject=""' in flag_bar.said_html(none, subject)
+    assert "cannot be stored" in flag_bar.said_after(none, lambda: subject, data(subject))
+
+
+def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
+    do = DetectActions(services)
+    files = [{"path": str(upload(f"{n}.png", tile(d))), "name": f"{n}.png"} for n, d in ROWS]
+    from demo.look import Look
+
+    key = do.dropped("", files, "object", 0.5, Look())["key"]
+    do.start(key, "", "tile", "lite", 0.5, Look())
+    screen = list(do.run(key))[-1]
+    assert screen["listing"].count("data-flag-choice") == 2
+    assert 'data-flag-choice="missed"' in screen["listing"]
+    row = do.subject(key, 1)
+    assert row is not None
+    shown = flag_bar.said_after(
+        services,
+        lambda: do.subject(key),
+        data(row, "missed"),
+        listed=lambda: do.subject(key, 1),
+    )
+    assert "calm.png" in shown
+    assert f'data-subject="{do.subject(key).id}"' in shown
+    assert store.current()[0].rel_path == "calm.png"
+    assert "Missed defect</span>" in do.listing(key)["listing"]
+    with pytest.raises(InputError):
+        do.subject(key, 7)
+
+
+ROWS = (("dark", ((40, 30, 80, 70),)), ("calm", ()))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x.png", "/etc/passwd", "a/../../x.png", "..\\x.png", "a\0.png", "%2e%2e/x.png", "l"],
+)
+def test_paths_of_runs_stay_in_their_folder(tmp_path, path):
+    root = tmp_path / "data"
+    root.mkdir()
+    (tmp_path / "x.png").write_bytes(b"x")
+    (root / "l").symlink_to(tmp_path / "x.png")
+    with pytest.raises(AdaClipError, match="not in the data folder"):
+        inside(root, path)
+    (root / "ok.png").write_bytes(b"x")
+    assert inside(root, "ok.png") == (root / "ok.png").resolve()
+
+
+def test_the_id_of_a_subject_changes_with_what_is_judged(subject):
+    other = dataclasses.replace(subject, class_name="nut")
+    assert len(subject.id) == 24
+    assert other.id != subject.id
