@@ -23,6 +23,7 @@ from demo.benchmark_library import Holdings, Library
 from demo.benchmark_screens import Screen, Screens
 from demo.benchmark_select import threshold_of
 from demo.benchmark_tab import VIEWS
+from demo.flagging import Subject
 from demo.look import SLIDER_STEP, is_number
 from demo.services import Services
 
@@ -228,6 +229,14 @@ class BenchmarkActions:
         if run is None:
             raise InputError("There is no run to export yet.")
         return run
+
+    def subject(self, key: str, row: int | None = None) -> Subject | None:
+        """The picture in the inspector, for a flag; pictures are not listed by number here."""
+        if row is not None:
+            raise InputError(messages.UNKNOWN_VALUE)
+        _, desk = self._desks.get(key)
+        with desk.lock:
+            return self._screens.subject(desk, self._library.holdings())
 
     def table(self, key: str) -> pd.DataFrame:
         """The table in view, for a file."""

@@ -6,11 +6,14 @@ Tables and charts are imported when the tab is first opened: the page starts wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 from gradio.components.plot import PlotData
 
+from adaclip.errors import AdaClipError
 from adaclip.stores.run_results import Run
 from demo import benchmark_view as view
 from demo import benchmark_words as words
@@ -19,7 +22,10 @@ from demo.benchmark_jobs import sources
 from demo.benchmark_library import Holdings, Library
 from demo.benchmark_select import images_page, neighbours, threshold_of
 from demo.benchmark_tab import FILES
+from demo.flag_bar import hidden, said_html
+from demo.flagging import Subject
 from demo.services import Services
+from demo.subjects import run_subject
 
 Screen = dict[str, Any]
 # The radar's axes: (domain, level).
@@ -169,17 +175,35 @@ class Screens:
         return {"gallery": shown}
 
     def _inspector(self, desk: Desk, holdings: Holdings) -> Screen:
+        closed: Screen = {"flag_said": hidden(), "flag_region": gr.Column(visible=False)}
         run, image = self._run_of(desk, holdings), desk.selection.image
         if run is None or image is None:
-            return {"inspector": ""}
+            return {"inspector": "", **closed}
+        row = self._row(desk, run)
+        if row is None:
+            return {"inspector": view.no_picture_html(image), **closed}
         scores = self._library.book.scores(run, desk.selection.class_name)
         cut = threshold_of(desk.selection, run)
-        found = scores.frame[scores.frame["rel_path"] == image]
-        if found.empty:
-            return {"inspector": view.no_picture_html(image)}
-        row = found.iloc[0].to_dict()
         near = neighbours(desk.selection, scores, cut)
-        return {"inspector": view.inspector_html(desk.selection, row, near, cut)}
+        with suppress(AdaClipError):  # the picture is not here, which the inspector says
+            closed["flag_said"] = said_html(self._services, self.subject(desk, holdings))
+        return {"inspector": view.inspector_html(desk.selection, row, near, cut), **closed}
+
+    def subject(self, desk: Desk, holdings: Holdings) -> Subject | None:
+        """The picture in the inspector, for a flag. Raises AdaClipError when it is not here."""
+        run = self._run_of(desk, holdings)
+        row = None if run is None else self._row(desk, run)
+        if run is None or row is None:
+            return None
+        cut = threshold_of(desk.selection, run)
+        own = run.threshold
+        threshold = own if cut == own.value else replace(own, value=cut, source="manual")
+        return run_subject(self._services, run, row, threshold)
+
+    def _row(self, desk: Desk, run: Run) -> dict[str, Any] | None:
+        frame = self._library.book.frame(run)
+        found = frame[frame["rel_path"] == desk.selection.image]
+        return None if found.empty else found.iloc[0].to_dict()
 
     def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo import benchmark_charts as charts

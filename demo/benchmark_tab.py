@@ -10,6 +10,7 @@ import gradio as gr
 from demo import benchmark_words as words
 from demo.benchmark_library import Library
 from demo.benchmark_pictures import BenchmarkPictures
+from demo.flag_bar import FlagBar, build_flag_bar
 from demo.look import SLIDER_STEP
 from demo.services import Services
 from demo.theme import asset, html
@@ -56,6 +57,7 @@ class BenchmarkTab:
     roc: gr.Plot
     precision_recall: gr.Plot
     inspector: gr.HTML
+    flag: FlagBar  # what a person says of the picture in the inspector
     gallery: gr.HTML
     facts: gr.HTML
     exports: dict[str, gr.Button]
@@ -187,6 +189,7 @@ def _run() -> dict[str, Any]:
         parts["roc"] = _chart("roc", "ROC")
         parts["precision_recall"] = _chart("pr", "Precision and recall")
     parts["inspector"] = html("", elem_id="bench-inspector")
+    parts["flag"] = build_flag_bar("bench")
     parts["gallery"] = html(NOT_LOADED, elem_id="bench-gallery")
     with gr.Row(elem_id="bench-exports"):
         html('<span class="label">Export the run</span>')

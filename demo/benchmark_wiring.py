@@ -17,6 +17,7 @@ from demo.benchmark_tab import BenchmarkTab
 from demo.detect_tab import DetectTab
 from demo.detect_wiring import _SAVE_FILE as SAVE_FILE
 from demo.detect_wiring import PRIVATE
+from demo.flag_bar import wire_flag_bar
 from demo.guard import guarded
 from demo.services import Services
 
@@ -33,9 +34,10 @@ class BenchmarkWiring:
         library = tab.pictures.library
         self._do = BenchmarkActions(services, library)
         self._measure = MeasureActions(services, library, self._do, JobBoard(services))
-        other = ("exports", "pictures")
+        other = ("exports", "pictures", "flag")
         fields = {k: v for k, v in vars(tab).items() if k not in other}
-        self._parts: dict[str, Any] = {**fields, **tab.exports}
+        flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
+        self._parts: dict[str, Any] = {**fields, **tab.exports, **flag}
         self._outputs = list(self._parts.values())
 
     def wire(self, detect: DetectTab) -> None:
@@ -45,6 +47,7 @@ class BenchmarkWiring:
         self._wire_controls(tab)
         self._wire_measuring(tab)
         self._wire_files(tab)
+        wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key])
 
     def _wire_link(self, tab: BenchmarkTab, detect: DetectTab) -> None:
         def arrive(event: gr.EventData, key: str) -> Screen:
