@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shlex
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adaclip.cli import main
+from adaclip.cli import evaluate, main
 from adaclip.data import benchmark_set
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.engine.image_sources import SyntheticSource, synthetic_samples
@@ -80,6 +81,15 @@ def test_json_holds_the_results(
 ) -> None:
     assert run("--data", data, "--out", tmp_path / "run", "--format", "json") == 0
     assert json.loads(capsys.readouterr().out) == read_run(tmp_path / "run").results
+
+
+def test_a_batch_size_that_was_given_is_recorded_even_if_it_is_one() -> None:
+    parser = argparse.ArgumentParser()
+    evaluate.add_parser(parser.add_subparsers())
+    given = parser.parse_args(["evaluate", "--data", "x", "--batch-size", "1"])
+    left_out = parser.parse_args(["evaluate", "--data", "x"])
+    assert evaluate._command(given).endswith("evaluate --batch-size 1 --data x")
+    assert evaluate._command(left_out).endswith("evaluate --data x")
 
 
 def test_the_recorded_command_makes_the_same_run(

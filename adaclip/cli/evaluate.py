@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from adaclip.cli import evaluate_table
 from adaclip.cli.streams import add_format, positive, progress_bar, write
 from adaclip.config import DetectConfig, EvaluateConfig, Precision, RankedBy, Resolution
+from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.errors import InputError
 from adaclip.stores.folders import runs_home
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.engine.detector import Detector
     from adaclip.stores.runs import RunWriter
 
-SYNTHETIC = "synthetic"
+SYNTHETIC = SYNTHETIC_KEY
 _MOST_ERRORS = 10
 
 
@@ -190,8 +191,13 @@ def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    """What to type to make this run again: the flags that are not at their defaults."""
+    """What to type to make this run again: the flags that are not at their defaults.
+
+    A batch size that was given is named even where it is the default of the configuration: left
+    out, the engine would choose one.
+    """
     defaults = vars(EvaluateConfig()) | vars(DetectConfig())
+    defaults.pop("batch_size", None)
     words = ["python", "-m", "adaclip", "evaluate"]
     for name, value in sorted(vars(arguments).items()):
         flag = "--" + name.replace("_", "-")

@@ -8,6 +8,7 @@ leaving an image out.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -109,12 +110,12 @@ def read_labels_csv(pairing: Pairing, card: Card, layout: LayoutCard, split: str
     images = next(filter(None, map(image_files, folders)), None)
     if not table.is_file() or images is None:
         return False
-    by_number = {int(path.stem): path for path in images if path.stem.isdigit()}
+    by_number = {int(path.stem): path for path in images if path.stem.isdecimal()}
     id_column, label_column = layout.options["id_column"], layout.options["label_column"]
     for line, row in csv_rows(table, (id_column, label_column)):
         where = f"{printable(str(table))}, line {line}"
         number = row[id_column]
-        if not number.isdigit():
+        if not number.isdecimal():
             raise DatasetError(f"{where}: {printable(number)!r} is no image number; mend the line")
         image = by_number.pop(int(number), None)
         if image is None:
@@ -172,16 +173,15 @@ def read_paired(pairing: Pairing, card: Card, layout: LayoutCard, split: str) ->
 def csv_rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, row) of a CSV with a header, all stripped. Raises DatasetError, naming what lacks."""
     shown = printable(str(table))
-    lines = read_text(table).splitlines()
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    header = [(name or "").strip() for name in reader.fieldnames or ()]
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise DatasetError(
-            f"{shown}: has no column {', '.join(missing)}; its first line must name "
-            f"{', '.join(columns)}"
-        )
+    reader = csv.DictReader(io.StringIO(read_text(table), newline=""), skipinitialspace=True)
     try:
+        header = [(name or "").strip() for name in reader.fieldnames or ()]
+        missing = [name for name in columns if name not in header]
+        if missing:
+            raise DatasetError(
+                f"{shown}: has no column {', '.join(missing)}; its first line must name "
+                f"{', '.join(columns)}"
+            )
         for row in reader:
             cells = {(key or "").strip(): value for key, value in row.items()}
             yield (
@@ -206,7 +206,8 @@ def read_text(path: Path) -> str:
 def inside(root: Path, name: str, where: str) -> Path:
     """The file a table names, which must lie under `root`. Raises DatasetError."""
     pure = PurePosixPath(name.replace("\\", "/"))
-    if not name or "\0" in name or pure.is_absolute() or ".." in pure.parts or ":" in pure.parts[0]:
+    leads_out = pure.is_absolute() or ".." in pure.parts
+    if not pure.parts or "\0" in name or leads_out or ":" in pure.parts[0]:
         raise DatasetError(
             f"{where}: {printable(name)!r} is not a path inside {printable(str(root))}; "
             "name files relative to that folder, without '..'"

@@ -32,6 +32,7 @@ from adaclip.engine.lite_model import (
     LearnedParts,
     Positions,
     new_model,
+    run,
     standardise,
 )
 from adaclip.engine.lite_pictures import Batch, PicturePairs
@@ -63,7 +64,7 @@ class Recipe:
     weight_decay: float = 1e-2
     average_decay: float = 0.99
     stage_loss_weight: float = 0.25
-    validation_batches: int = 60
+    validation_batches: int = 24
     seed: int = 111
 
     def training(self) -> PicturePairs:
@@ -82,20 +83,6 @@ class Recipe:
             kinds=UNSEEN_KINDS,
             count=self.validation_batches,
         )
-
-
-def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
-    """The model's output with the heavy arithmetic in bf16, the comparison in fp32."""
-    with torch.autocast("cpu", torch.bfloat16):
-        class_token, tokens = model.encode_image(images, None)
-        projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
-        # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.
-        first_pass = class_token.float().detach()
-        text_features = model.encode_text(ids, first_pass)
-        class_token = model.class_projection(class_token)
-    unit = torch.nn.functional.normalize
-    patch_tokens = unit(torch.stack(projected).float(), dim=-1)
-    return model.read_out(unit(class_token.float(), dim=-1), patch_tokens, text_features.float())
 
 
 def loss_of(output: ModelOutput, masks: Tensor, stage_weight: float) -> Tensor:
@@ -246,15 +233,18 @@ def main() -> None:
     model = new_model(arguments.backbone)
     train(model, recipe, arguments.out.with_suffix(".state"), workers=arguments.workers)
     pictures = recipe.validation()
-    plain = lite_calibration.judge(model, pictures)
+    few = replace(recipe, validation_batches=recipe.validation_batches // 4).validation()
+    plain = lite_calibration.judge(model, few)
     round_as_shipped(model)
+    rounded = lite_calibration.judge(model, few)
     shipped = lite_calibration.judge(model, pictures)
     save_checkpoint(
         arguments.out, model, metadata_of(shipped, recipe), with_backbone=True, int8=True
     )
     size = arguments.out.stat().st_size / 1e6
     tqdm.write(f"{arguments.out}: {size:.1f} MB")
-    tqdm.write(f"before rounding to int8: {plain.summary()}\nas shipped: {shipped.summary()}")
+    tqdm.write(f"first quarter, before rounding to int8: {plain.summary()}")
+    tqdm.write(f"after: {rounded.summary()}\nall, as shipped: {shipped.summary()}")
 
 
 @torch.no_grad()

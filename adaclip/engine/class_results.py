@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from PIL import Image
 from adaclip.metrics.intervals import bootstrap_intervals
 from adaclip.metrics.pixels import MAX_VALUES, PixelMetrics, PixelResult
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
+from adaclip.stores.run_results import defined_mean, mean_of
 from adaclip.stores.run_rows import Row
 from adaclip.types import Threshold, resize_map
 
@@ -165,32 +166,15 @@ def image_level(
     return entry
 
 
-def mean_of(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def mean_of_classes(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The mean over the classes in which a metric is defined, and how many those are."""
-    mean = _mean_levels(classes)
+    mean = mean_of(classes)
     mean["alternative"] = {
         "ranked_by": classes[0]["alternative"]["ranked_by"] if classes else None
-    } | _mean_levels([entry["alternative"] for entry in classes])
+    } | mean_of([entry["alternative"] for entry in classes])
     for name in ("false_alarm_rate", "review_rate", "detection_rate"):
-        mean[name], mean["counts"][name] = _mean(entry[name] for entry in classes)
+        mean[name], mean["counts"][name] = defined_mean(entry[name] for entry in classes)
     return mean
-
-
-def _mean_levels(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    counts: dict[str, int] = {}
-    mean: dict[str, Any] = {"counts": counts}
-    for level in ("image_level", "pixel_level"):
-        mean[level] = {}
-        for name in METRICS:
-            found = _mean(entry[level][name] for entry in classes)
-            mean[level][name], counts[f"{level}.{name}"] = found
-    mean["aupro"], counts["aupro"] = _mean(entry["aupro"] for entry in classes)
-    return mean
-
-
-def _mean(values: Iterable[float | None]) -> tuple[float | None, int]:
-    defined = [value for value in values if value is not None]
-    return (math.fsum(defined) / len(defined) if defined else None), len(defined)
 
 
 def _level(result: Ranking) -> dict[str, Any]:

@@ -11,7 +11,9 @@ import dataclasses
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from adaclip.config import EvaluateConfig
 from adaclip.data.images import printable
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample
-from adaclip.engine.class_results import ClassTally, Judged, mean_of
+from adaclip.engine.class_results import ClassTally, Judged, mean_of_classes
 from adaclip.engine.image_sources import FileSource, ImageSource
 from adaclip.engine.run_header import new_header, utc_now
 from adaclip.errors import AdaClipError, ImageError, InputError
@@ -122,6 +124,19 @@ def evaluate(
     return _Evaluation(detector, samples, writer, source or FileSource(), stop, progress).run()
 
 
+# (index, sample) of images of one class that are judged together.
+_Batch = list[tuple[int, Sample]]
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What was read for a batch, by index; an image has either pixels or an error."""
+
+    images: dict[int, np.ndarray] = field(default_factory=dict)
+    masks: dict[int, np.ndarray | None] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class _Evaluation:
     detector: Detector
@@ -137,10 +152,10 @@ class _Evaluation:
         self.writer.keep_only({sample.rel_path for sample in self.samples} - again)
         done, total = len(self.samples) - len(again), len(self.samples)
         self._tell(done, total)
-        for batch in waiting:
+        for batch, pictures in self._read_ahead(waiting):
             if self._stopped():
                 return dict(self.writer.header)
-            self.writer.append(self._judge(batch))
+            self.writer.append(self._judge(batch, pictures))
             done += len(batch)
             self._tell(done, total)
         return self._measure()
@@ -151,8 +166,8 @@ class _Evaluation:
         settings = self.writer.header["settings"]
         return EvaluateConfig(**{key: settings[key] for key in names})
 
-    def _batches(self) -> Iterator[list[tuple[int, Sample]]]:
-        """(index, sample) of images of one class, `batch_size` at a time."""
+    def _batches(self) -> Iterator[_Batch]:
+        """Images of one class, `batch_size` at a time."""
         by_class: dict[str, list[tuple[int, Sample]]] = defaultdict(list)
         for index, sample in enumerate(self.samples):
             by_class[sample.class_name].append((index, sample))
@@ -161,24 +176,36 @@ class _Evaluation:
             for start in range(0, len(members), size):
                 yield members[start : start + size]
 
-    def _is_done(self, batch: list[tuple[int, Sample]]) -> bool:
+    def _is_done(self, batch: _Batch) -> bool:
         return all(self.writer.is_done(sample.rel_path, index) for index, sample in batch)
 
-    def _judge(self, batch: list[tuple[int, Sample]]) -> list[Row]:
-        """The rows of a batch; what the metrics need of its images is stored on the way."""
-        images: dict[int, np.ndarray] = {}
-        masks: dict[int, np.ndarray | None] = {}
-        errors: dict[int, str] = {}
+    def _read_ahead(self, waiting: Sequence[_Batch]) -> Iterator[tuple[_Batch, _Pictures]]:
+        """Each batch with its pictures; the next one's are read while it is judged."""
+        with ThreadPoolExecutor(1, "evaluation-reader") as pool:
+            reading = [pool.submit(self._read, batch) for batch in waiting[:1]]
+            for batch, following in zip_longest(waiting, waiting[1:]):
+                pictures = reading.pop().result()
+                if following is not None:
+                    reading.append(pool.submit(self._read, following))
+                yield batch, pictures
+
+    def _read(self, batch: _Batch) -> _Pictures:
+        found = _Pictures()
         for index, sample in batch:
             try:
                 pixels, has_mask = self.source.image(sample), self.source.has_mask(sample)
-                masks[index] = self.source.mask(sample, pixels.shape[:2]) if has_mask else None
-                images[index] = pixels
+                mask = self.source.mask(sample, pixels.shape[:2]) if has_mask else None
+                found.images[index], found.masks[index] = pixels, mask
             except AdaClipError as error:
-                errors[index] = printable(str(error))
+                found.errors[index] = printable(str(error))
+        return found
+
+    def _judge(self, batch: _Batch, pictures: _Pictures) -> list[Row]:
+        """The rows of a batch; what the metrics need of its images is stored on the way."""
+        images, masks = pictures.images, pictures.masks
         prompt = self._prompt(batch[0][1].class_name)
         detections, failures = _detect(self.detector, images, prompt)
-        errors |= failures
+        errors = pictures.errors | failures
         return [
             _failed(sample, errors[index])
             if index in errors
@@ -236,7 +263,7 @@ class _Evaluation:
             "finished_utc": utc_now(),
             "seconds_per_image": sum(seconds) / len(seconds) if seconds else None,
             "classes": classes,
-            "mean": mean_of(classes),
+            "mean": mean_of_classes(classes),
         }
         order = [sample.rel_path for sample in self.samples]
         self.writer.finish(results, order, keep_maps=self._config.keep_maps)

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from adaclip.engine.lite_model import run
 from adaclip.engine.lite_pictures import PicturePairs
 from adaclip.metrics.ranking import ranking
 from adaclip.model import text_prompts
@@ -60,13 +61,13 @@ class Judged:
 
 @torch.inference_mode()
 def judge(model: AdaCLIP, pictures: PicturePairs, class_name: str = "object") -> Judged:
-    """Run the model over a series, at the size it ships with, in fp32."""
+    """Run the model over a series, at the size it ships with."""
     ids = text_prompts.tokenize(class_name)
     margins, anomalous, patch_margins, patch_masks = [], [], [], []
     kinds: list[str] = []
     for index in tqdm(range(len(pictures)), desc="validation"):
         batch = pictures[index]
-        output = model(batch.images, ids)
+        output = run(model, batch.images, ids)
         side = round(output.patch_margins.shape[1] ** 0.5)
         margins.append(output.image_margin)
         anomalous.append(batch.masks.flatten(1).amax(1) > 0)

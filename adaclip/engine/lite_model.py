@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.model.adaclip import AdaCLIP
+from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.backbone import build_clip, fit_to_image_size
 from adaclip.model.dinov2 import (
     IMAGENET_MEAN,
@@ -89,6 +90,20 @@ class Positions:
     def restore(self) -> None:
         """The tower's own size again."""
         self._visual.positional_embedding = self._own
+
+
+def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
+    """The model's output with the heavy arithmetic in bf16, the comparison in fp32."""
+    with torch.autocast("cpu", torch.bfloat16):
+        class_token, tokens = model.encode_image(images, None)
+        projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
+        # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.
+        first_pass = class_token.float().detach()
+        text_features = model.encode_text(ids, first_pass)
+        class_token = model.class_projection(class_token)
+    unit = F.normalize
+    patch_tokens = unit(torch.stack(projected).float(), dim=-1)
+    return model.read_out(unit(class_token.float(), dim=-1), patch_tokens, text_features.float())
 
 
 @torch.no_grad()

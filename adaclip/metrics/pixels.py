@@ -12,9 +12,9 @@ import numpy as np
 
 from adaclip.errors import InputError, StoreError
 from adaclip.metrics.ranking import Ranking, finished, missing, undefined_ranking
-from adaclip.metrics.regions import FPR_LIMIT, check_pair, region_areas
+from adaclip.metrics.regions import FPR_LIMIT, add_pixels, check_pair, region_areas
 from adaclip.metrics.spill import SortedRuns, key_of, value_of
-from adaclip.metrics.sweep import Sweep, sorted_parts
+from adaclip.metrics.sweep import Sweep
 
 # 32 million pixels: about 120 images of 518 x 518.
 MAX_VALUES = 1 << 25
@@ -94,7 +94,7 @@ class PixelMetrics:
             return self._result(undefined_ranking(normals, abnormals, reason), None)
         sweep = Sweep(normals=normals, abnormals=abnormals, fpr_limit=self._fpr_limit)
         if self._runs is None:
-            _sweep_in_memory(sweep, *map(np.concatenate, self._columns()))
+            add_pixels(sweep, *map(np.concatenate, self._columns()))
         else:
             _sweep_runs(sweep, *self._runs, self._max_values)
         return self._result(finished(sweep), sweep.aupro)
@@ -151,19 +151,12 @@ class PixelMetrics:
         self._waiting = 0
 
 
-def _sweep_in_memory(
-    sweep: Sweep, normal: np.ndarray, abnormal: np.ndarray, areas: np.ndarray
-) -> None:
-    order = np.argsort(abnormal)
-    sweep.add(sorted_parts(normal), abnormal[order], 1.0 / areas[order])
-
-
 def _sweep_runs(sweep: Sweep, normal: SortedRuns, abnormal: SortedRuns, at_once: int) -> None:
     """From the highest value down, a range of values at a time."""
     for key, normals, abnormals in _ranges(normal, abnormal, at_once):
         false, true = (_length(stretch) for stretch in (normals, abnormals))
         if false + _ABNORMAL_COST * true <= at_once:
-            _sweep_in_memory(sweep, normal.read(*normals)[0], *abnormal.read(*abnormals))
+            add_pixels(sweep, normal.read(*normals)[0], *abnormal.read(*abnormals))
             continue
         # One value alone, too often for memory: its pixels need no order.
         weight = 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from adaclip.errors import InputError
-from adaclip.metrics.sweep import Sweep, sorted_parts
+from adaclip.metrics.sweep import Sweep
 
 METRICS = ("auroc", "average_precision", "max_f1")
 
@@ -45,7 +45,7 @@ def ranking(normal: np.ndarray, abnormal: np.ndarray, *, of: str = "images") -> 
     if reason := missing(normal.size, abnormal.size, of):
         return undefined_ranking(normal.size, abnormal.size, reason)
     sweep = Sweep(normals=normal.size, abnormals=abnormal.size)
-    sweep.add(sorted_parts(normal), np.sort(abnormal))
+    sweep.add(normal, np.sort(abnormal))
     return finished(sweep)
 
 

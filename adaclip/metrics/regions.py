@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from adaclip.errors import InputError
 from adaclip.metrics.ranking import comparable
-from adaclip.metrics.sweep import Sweep, sorted_parts
+from adaclip.metrics.sweep import Sweep
 
 FPR_LIMIT = 0.3
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -47,10 +47,15 @@ def aupro(
     if not normal.size or not abnormal.size:
         return None
     areas = np.concatenate([region_areas(mask) for mask in masks])
-    order = np.argsort(abnormal)
     sweep = Sweep(normals=normal.size, abnormals=abnormal.size, fpr_limit=fpr_limit)
-    sweep.add(sorted_parts(normal), abnormal[order], 1.0 / areas[order])
+    add_pixels(sweep, normal, abnormal, areas)
     return sweep.aupro
+
+
+def add_pixels(sweep: Sweep, normal: np.ndarray, abnormal: np.ndarray, areas: np.ndarray) -> None:
+    """Go down through pixels in any order; `areas` are those of the abnormal ones' regions."""
+    order = np.argsort(abnormal)
+    sweep.add(normal, abnormal[order], 1.0 / areas[order])
 
 
 def check_pair(anomaly_map: np.ndarray, mask: np.ndarray) -> None:

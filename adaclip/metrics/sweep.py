@@ -7,15 +7,12 @@ PRO curves are straight: the sums over the abnormal values are exact.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-# Values from which a sort is shared out, and the most parts: each is searched by itself later.
-_SHARE_FROM, _MOST_PARTS = 1 << 20, 4
+from adaclip.metrics.alarms import false_alarms
+
 # Distinct abnormal values worked on at a time: bounds the memory of the temporary arrays.
 _SLICE = 1 << 17
 
@@ -46,30 +43,31 @@ class Sweep:
 
     def add(
         self,
-        normal: Sequence[np.ndarray],
+        normal: np.ndarray,
         abnormal: np.ndarray,
         weights: np.ndarray | None = None,
     ) -> None:
         """Go down through the values of a block, all of which are below those of earlier blocks.
 
         Args:
-            normal: 1-D arrays, each ascending; together they are the block's normal values.
+            normal: 1-D, in any order.
             abnormal: 1-D, ascending, of the same type.
             weights: share of its region's overlap that each abnormal value stands for.
         """
         first = np.flatnonzero(np.r_[True, abnormal[1:] != abnormal[:-1]][: abnormal.size])
-        with ThreadPoolExecutor(max(len(normal), 1)) as pool:
-            for end in range(first.size, 0, -_SLICE):
-                starts = first[max(end - _SLICE, 0) : end]
-                stop = first[end] if end < first.size else abnormal.size
-                counts = np.diff(starts, append=stop)[::-1]
-                values = abnormal[starts]
-                at, above = (self._false + c[::-1] for c in _passed(normal, values, pool))
-                self._count(values[::-1], counts, at, above)
-                if weights is not None:
-                    shares = np.add.reduceat(weights[:stop], starts, dtype=np.float64)
-                    self._integrate(shares[::-1], at, above)
-        self._false += sum(part.size for part in normal)
+        thresholds = abnormal[first]
+        alarms = false_alarms(normal, thresholds)
+        for end in range(first.size, 0, -_SLICE):
+            part = slice(max(end - _SLICE, 0), end)
+            starts = first[part]
+            stop = first[end] if end < first.size else abnormal.size
+            counts = np.diff(starts, append=stop)[::-1]
+            at, above = (self._false + passed[::-1] for passed in alarms(part))
+            self._count(thresholds[part][::-1], counts, at, above)
+            if weights is not None:
+                shares = np.add.reduceat(weights[:stop], starts, dtype=np.float64)
+                self._integrate(shares[::-1], at, above)
+        self._false += normal.size
 
     def add_tied(self, value: float, normals: int, abnormals: int, weight: float) -> None:
         """A block that holds one value only, so often that nobody wants it as an array."""
@@ -133,35 +131,3 @@ class Sweep:
         limit = self.fpr_limit * self.normals
         rest = max(limit - self._reached, 0.0) * self._overlap
         return (self._overlap_area + rest) / (limit * self._overlap)
-
-
-def sorted_parts(values: np.ndarray) -> list[np.ndarray]:
-    """1-D `values` in ascending arrays: one, or where there are many a copy for each processor."""
-    if values.size < _SHARE_FROM:
-        return [np.sort(values)]
-    affinity = getattr(os, "sched_getaffinity", None)
-    processors = len(affinity(0)) if affinity else os.cpu_count() or 1
-    parts = np.array_split(values, min(processors, _MOST_PARTS))
-    with ThreadPoolExecutor(len(parts)) as pool:  # numpy sorts without the interpreter's lock
-        return list(pool.map(np.sort, parts))
-
-
-def _passed(
-    normal: Sequence[np.ndarray], values: np.ndarray, pool: ThreadPoolExecutor
-) -> tuple[np.ndarray, np.ndarray]:
-    """How many of the normal values are at or above each of `values`, and how many above it."""
-
-    def passed(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        below = np.searchsorted(part, values, "left")
-        # Most values meet no equal: the others alone are looked up again.
-        equal = np.flatnonzero((below < part.size) & (part.take(below, mode="clip") == values))
-        up_to = below.copy()
-        up_to[equal] = np.searchsorted(part, values[equal], "right")
-        return part.size - below, part.size - up_to
-
-    at_or_above, above = np.zeros(values.size, np.int64), np.zeros(values.size, np.int64)
-    parts = [part for part in normal if part.size]
-    for first, second in pool.map(passed, parts) if len(parts) > 1 else map(passed, parts):
-        at_or_above += first
-        above += second
-    return at_or_above, above

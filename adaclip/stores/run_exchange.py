@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,16 @@ import pandas as pd
 
 from adaclip.errors import StoreError
 from adaclip.stores.files import write_bytes
-from adaclip.stores.run_results import IMAGES, METRICS, RESULTS, SCHEMA, Run, parse_results
+from adaclip.stores.run_results import (
+    IMAGES,
+    METRICS,
+    RESULTS,
+    SCHEMA,
+    SYNTHETIC,
+    Run,
+    mean_of,
+    parse_results,
+)
 from adaclip.stores.run_rows import is_map_file, read_table
 
 # Gives "auroc", "average_precision", "max_f1" and more of normal and anomalous margins.
@@ -39,7 +49,8 @@ def export_run(run: Run, target: Path) -> Path:
 
     The data folder's path is left out: it is of no use elsewhere and nobody's business.
     """
-    results = json.dumps({**run.results, "data_root": _shared_root(run.results)}, indent=1)
+    shared = {"data_root": _shared_root(run.results), "command": _shared_command(run.results)}
+    results = json.dumps({**run.results, **shared}, indent=1)
     names = [IMAGES, *sorted(f"maps/{path.name}" for path in run.folder.glob("maps/*.npz"))]
     # Beside the target, so that it appears in one step.
     partial = target.with_name(f".{target.name}.partial")
@@ -105,7 +116,17 @@ def _settle(staged: Path, results: dict[str, Any], runs_root: Path) -> Run:
 
 
 def _shared_root(results: Mapping[str, Any]) -> str | None:
-    return "synthetic" if results["data_root"] == "synthetic" else None
+    return SYNTHETIC if results["data_root"] == SYNTHETIC else None
+
+
+def _shared_command(results: Mapping[str, Any]) -> str | None:
+    """The command without the folders it names: of a path, its last part alone."""
+    command = results.get("command")
+    try:
+        said = shlex.split(command) if isinstance(command, str) else []
+    except ValueError:
+        return None
+    return shlex.join(PurePath(word).name if "/" in word else word for word in said) or None
 
 
 def _from_zip(file: Path, staged: Path) -> dict[str, Any]:
@@ -119,9 +140,9 @@ def _from_zip(file: Path, staged: Path) -> dict[str, Any]:
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
         raise StoreError(f"{file.name}: is damaged ({error}); export the run again") from error
-    results = parse_results((staged / RESULTS).read_bytes(), f"{file.name}: {RESULTS}")
+    results = parse_results(_small(staged / RESULTS), f"{file.name}: {RESULTS}")
     if (staged / IMAGES).is_file():
-        read_table((staged / IMAGES).read_bytes(), f"{file.name}: {IMAGES}")
+        read_table(_small(staged / IMAGES), f"{file.name}: {IMAGES}")
     return results
 
 
@@ -181,7 +202,7 @@ def _from_rows(file: Path, staged: Path, scorer: Scorer | None) -> dict[str, Any
         | {"review_band": 0.0},
         "map_threshold": 0.5,
         "classes": classes,
-        "mean": _mean(classes),
+        "mean": mean_of(classes),
     }
     return parse_results(json.dumps(results).encode(), file.name)
 
@@ -202,23 +223,4 @@ def _class(name: object, rows: pd.DataFrame, scorer: Scorer | None) -> dict[str,
         "image_level": scorer(*margins) if scorer is not None else image_level,
         "pixel_level": {**unknown, "undefined": dict.fromkeys((*METRICS, "aupro"), why)},
         "aupro": None,
-    }
-
-
-def _mean(classes: list[dict[str, Any]]) -> dict[str, Any]:
-    """The mean of what the classes have."""
-    level: dict[str, float | None] = {}
-    counts = {}
-    for metric in METRICS:
-        values = [c["image_level"][metric] for c in classes]
-        values = [value for value in values if value is not None]
-        level[metric] = sum(values) / len(values) if values else None
-        counts[f"image_level.{metric}"] = len(values)
-        counts[f"pixel_level.{metric}"] = 0
-    none = dict.fromkeys(METRICS)
-    return {
-        "image_level": level,
-        "pixel_level": none,
-        "aupro": None,
-        "counts": counts | {"aupro": 0},
     }

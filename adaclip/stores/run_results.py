@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from adaclip.types import Threshold
 SCHEMA = "adaclip-run/1"
 RESULTS, IMAGES, MAPS, WORK = "results.json", "images.csv", "maps", "work"
 METRICS = ("auroc", "average_precision", "max_f1")
+# The `data_root` of images that the project draws itself.
+SYNTHETIC = "synthetic"
 _LARGEST_RESULTS = 32 * 1024 * 1024
 _TEXTS = ("id", "title", "dataset", "checkpoint", "resolution", "ranked_by", "created_utc")
 _SHARES = ("false_alarm_rate", "review_rate", "detection_rate")
@@ -77,12 +79,12 @@ class Run:
     def data_root(self) -> Path | None:
         """The folder the images were in; None for drawn images and for an imported run."""
         root = self.results["data_root"]
-        return Path(root) if root and root != "synthetic" else None
+        return Path(root) if root and root != SYNTHETIC else None
 
     @property
     def synthetic(self) -> bool:
         """True when the images are those the project draws itself."""
-        return bool(self.results["data_root"] == "synthetic")
+        return bool(self.results["data_root"] == SYNTHETIC)
 
     def images(self) -> pd.DataFrame:
         """A row per image, failed ones with their error; see `run_rows.read_table`.
@@ -107,8 +109,12 @@ class Run:
         name = row if isinstance(row, str) else str(row["map_file"] or "")
         if not is_map_file(name):
             return None
-        arrays = load_arrays(self.folder / name)
-        return arrays["margin"] if arrays is not None and "margin" in arrays else None
+        margin = (load_arrays(self.folder / name) or {}).get("margin")
+        if margin is None:
+            return None
+        if margin.ndim != 2 or margin.dtype.kind != "f" or not np.isfinite(margin).all():
+            raise StoreError(f"{self.folder / name}: holds no map; make the run again")
+        return margin.astype(np.float32, copy=False)
 
 
 def read_run(folder: Path) -> Run:
@@ -166,6 +172,25 @@ def parse_results(data: bytes, name: str | Path) -> dict[str, Any]:
     return results
 
 
+def mean_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each metric's mean over the entries in which it is defined, and in `counts` how many."""
+    counts: dict[str, int] = {}
+    mean: dict[str, Any] = {"counts": counts}
+    for level in ("image_level", "pixel_level"):
+        mean[level] = {}
+        for name in METRICS:
+            found = defined_mean(entry[level][name] for entry in entries)
+            mean[level][name], counts[f"{level}.{name}"] = found
+    mean["aupro"], counts["aupro"] = defined_mean(entry["aupro"] for entry in entries)
+    return mean
+
+
+def defined_mean(values: Iterable[float | None]) -> tuple[float | None, int]:
+    """The mean of the values that are not None, None without any, and how many they are."""
+    defined = [value for value in values if value is not None]
+    return (math.fsum(defined) / len(defined) if defined else None), len(defined)
+
+
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a map file; None when there is none. Raises StoreError when it is damaged."""
     try:
@@ -203,6 +228,9 @@ class _Checker:
         self._expect(isinstance(threshold["source"], str), "threshold.source")
         self._expect(_is_number(threshold["review_band"]), "threshold.review_band")
         self._share(results.get("map_threshold"), "map_threshold", required=True)
+        for key in ("seconds_per_image", "size_bytes"):
+            value = results.get(key)
+            self._expect(value is None or (_is_number(value) and value >= 0), key)
         classes = results.get("classes")
         self._expect(isinstance(classes, list), "classes")
         assert isinstance(classes, list)
@@ -212,6 +240,7 @@ class _Checker:
         self._expect(isinstance(results.get("mean"), dict), "mean")
         if classes:
             self._levels(results["mean"], "mean")
+            self._expect(isinstance(results["mean"].get("counts", {}), dict), "mean.counts")
 
     def _class(self, entry: Any, where: str) -> None:
         self._expect(isinstance(entry, dict), where)
@@ -229,6 +258,9 @@ class _Checker:
             values = entry.get(level)
             self._expect(isinstance(values, dict), f"{where}.{level}")
             assert isinstance(values, dict)
+            self._expect(
+                isinstance(values.get("undefined", {}), dict), f"{where}.{level}.undefined"
+            )
             for metric in METRICS:
                 self._expect(metric in values, f"{where}.{level}.{metric}")
                 self._share(values[metric], f"{where}.{level}.{metric}")
@@ -240,6 +272,10 @@ class _Checker:
                         self._share(end, f"{where}.{level}.{metric}_interval", required=True)
         self._expect("aupro" in entry, f"{where}.aupro")
         self._share(entry["aupro"], f"{where}.aupro")
+        other = entry.get("alternative")
+        if other is not None:
+            self._expect(isinstance(other, dict), f"{where}.alternative")
+            self._levels(other, f"{where}.alternative")
 
     def _share(self, value: Any, where: str, *, required: bool = False) -> None:
         fits = _is_number(value) and 0 <= value <= 1

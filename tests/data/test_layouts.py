@@ -153,6 +153,9 @@ def test_head_ct_labels_that_name_no_image_or_no_number_are_named(tmp_path):
     trees.table(root / "labels.csv", "id,hemorrhage", "0,1", "one,1")
     with pytest.raises(DatasetError, match="line 3: 'one' is no image number"):
         load_samples(root)
+    trees.table(root / "labels.csv", "id,hemorrhage", "\u00b2,1")  # a digit, but no number
+    with pytest.raises(DatasetError, match="is no image number"):
+        load_samples(root)
     trees.table(root / "labels.csv", "id,hemorrhage", "0,perhaps")
     with pytest.raises(DatasetError, match="'perhaps' says neither normal nor anomalous"):
         load_samples(root)

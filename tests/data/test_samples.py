@@ -209,7 +209,17 @@ def test_a_manifest_is_found_in_its_folder_or_named(tmp_path):
     assert load_samples(root / "line-3.csv")[0].dataset == "line-3"
 
 
-@pytest.mark.parametrize("path", ["../out.png", "/etc/out.png", "a/../../out.png", "C:/x.png", ""])
+def test_a_manifest_may_hold_a_line_break_in_quotes(tmp_path):
+    root = trees.manifest(tmp_path / "own")
+    trees.picture(root / "two\nlines.png")
+    row = '"two\nlines.png",gear,0'
+    trees.table(root / "manifest.csv", "image,class_name,anomalous", row)
+    assert [sample.rel_path for sample in load_samples(root)] == ["two\nlines.png"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../out.png", "/etc/out.png", "a/../../out.png", "C:/x.png", "", "."]
+)
 @pytest.mark.parametrize("column", ["image", "mask"])
 def test_a_manifest_cannot_leave_its_folder(tmp_path, path, column):
     root = trees.manifest(tmp_path / "own")

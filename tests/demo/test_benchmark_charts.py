@@ -193,6 +193,9 @@ def test_bars_draw_measured_solid_and_published_hatched() -> None:
 def test_bars_under_chance_are_not_cut_off() -> None:
     low = published(printed("Poor", "mvtec", 0.31))
     assert charts.bars(overview(low, [], cards())).layout.yaxis.range[0] == 0
+    # Nor one that means leave out.
+    leaky = replaced(RUN, leak="seen in training", mean={"image_level": {"auroc": 0.2}})
+    assert charts.bars(overview(published(), [leaky], cards())).layout.yaxis.range[0] == 0
 
 
 def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
@@ -208,6 +211,10 @@ def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
     ada = next(trace for trace in figure.data if trace.name.startswith("AdaCLIP"))
     spoke = list(ada.theta).index("Industrial<br>image")
     assert ada.r[spoke] == pytest.approx(87.5)
+    names = ("mvtec", "headct")
+    worst = pd.DataFrame([printed("Poor", name, 0.0) for name in names])
+    nothing = [overview(worst, [], cards(), domain=name) for name in ("industrial", "medical")]
+    assert charts.radar([*nothing, nothing[0]]).layout.polar.radialaxis.range[0] == 0
     assert "three" in charts.radar(spokes[:2]).layout.annotations[0].text
 
 

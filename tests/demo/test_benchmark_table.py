@@ -270,6 +270,7 @@ def test_facts_hold_what_is_recorded_and_nothing_else() -> None:
     assert "Commit" not in facts
     assert facts["Reproduce"].startswith("python -m adaclip evaluate")
     assert facts["Threshold"] == "0.500, held-out pictures"
+    assert "Device" not in dict(run_facts(replaced(some_run(), device=None, precision=None)))
 
 
 def test_compared_runs_escape_their_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from adaclip.errors import InputError
-from adaclip.metrics import sweep
+from adaclip.metrics import alarms, sweep
 from adaclip.metrics.ranking import Ranking, ranking
 from tests.metrics.oracles import by_scikit_learn
 
@@ -42,9 +42,9 @@ def test_many_values_are_shared_out_and_sliced_without_a_change(
     normal = rng.normal(size=4000).round(2).astype(np.float32)
     abnormal = rng.normal(1, 1, 3000).round(2).astype(np.float32)
     whole = ranking(normal, abnormal)
-    monkeypatch.setattr(sweep, "_SHARE_FROM", 10)
+    monkeypatch.setattr(alarms, "_SHARE_FROM", 10)
     monkeypatch.setattr(sweep, "_SLICE", 7)
-    monkeypatch.setattr(sweep.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(alarms.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     shared = ranking(normal, abnormal)
     assert values_of(shared) == pytest.approx(values_of(whole), abs=1e-12)
     assert shared.max_f1_threshold == whole.max_f1_threshold

@@ -13,6 +13,7 @@ import pytest
 
 from adaclip.errors import StoreError
 from adaclip.stores import run_exchange
+from adaclip.stores.run_results import mean_of
 from adaclip.stores.run_rows import complete_part, decode, encode, header_line, read_table
 from adaclip.stores.runs import (
     COLUMNS,
@@ -26,6 +27,9 @@ from adaclip.stores.runs import (
 from tests.stores.run_samples import change, class_entry, header, row, write_run
 
 ODD_NAMES = ['a,b"c.png', "two\nlines.png", "ü/é 日本.png", "=SUM(A1).png", "caf\udce9.png", "NA"]
+
+
+NO_METRICS = {"auroc": None, "average_precision": None, "max_f1": None}
 
 
 def test_a_run_reads_back_as_written(tmp_path: Path) -> None:
@@ -93,6 +97,8 @@ def test_two_hundred_thousand_rows_are_read_in_seconds() -> None:
     ("changes", "what"),
     [
         ({"rel_path": "../../etc/passwd"}, "rel_path leads out"),
+        ({"rel_path": "a/.."}, "rel_path leads out"),
+        ({"rel_path": "a\0b"}, "rel_path leads out"),
         ({"rel_path": "/etc/passwd"}, "rel_path leads out"),
         ({"rel_path": "a\\..\\b"}, "rel_path leads out"),
         ({"rel_path": "C:/x"}, "rel_path leads out"),
@@ -173,6 +179,10 @@ def test_damaged_results_are_named_and_the_other_runs_listed(
         {"classes": [{}]},
         {"classes": ["a"]},
         {"mean": None},
+        {"classes": [class_entry("a") | {"alternative": {"aupro": 0.5}}]},
+        {"classes": [class_entry("a") | {"image_level": {**NO_METRICS, "undefined": ["x"]}}]},
+        {"seconds_per_image": "fast"},
+        {"size_bytes": -1},
         {"complete": 1},
         {"title": 3},
         {"data_root": 3},
@@ -199,6 +209,38 @@ def test_a_damaged_map_is_named(tmp_path: Path) -> None:
     (tmp_path / "run" / "maps" / "000001.npz").write_bytes(b"PK\x03\x04 no")
     with pytest.raises(StoreError, match=r"000001\.npz: is damaged"):
         made.margin_map("maps/000001.npz")
+
+
+@pytest.mark.parametrize("array", [np.zeros(4), np.zeros((2, 2), int), np.full((2, 2), np.nan)])
+def test_a_file_without_a_map_in_it_is_named(array: np.ndarray, tmp_path: Path) -> None:
+    made = write_run(tmp_path / "run")
+    np.savez(tmp_path / "run" / "maps" / "000001.npz", margin=array)
+    with pytest.raises(StoreError, match=r"000001\.npz: holds no map"):
+        made.margin_map("maps/000001.npz")
+
+
+def test_a_mean_is_over_the_classes_with_a_value_and_says_how_many() -> None:
+    mean = mean_of([class_entry("a", 0.25), class_entry("b", None), class_entry("c", 0.75)])
+    assert mean["image_level"]["auroc"] == mean["pixel_level"]["max_f1"] == mean["aupro"] == 0.5
+    assert set(mean["counts"].values()) == {2}
+    assert mean_of([class_entry("b", None)])["pixel_level"]["auroc"] is None
+
+
+def test_an_exported_command_names_no_folder(tmp_path: Path) -> None:
+    write_run(tmp_path / "run")
+    for command, shared in (
+        (
+            "python -m adaclip evaluate --data '/srv/my data/parts' --limit 3",
+            "--data parts --limit",
+        ),
+        ("unclosed 'quote /srv/secret", None),
+        (None, None),
+    ):
+        change(tmp_path / "run", command=command)
+        archive = export_run(read_run(tmp_path / "run"), tmp_path / "run.zip")
+        results = json.loads(zipfile.ZipFile(archive).read("run/results.json"))
+        assert "/srv" not in json.dumps(results)
+        assert results["command"] is None if shared is None else shared in results["command"]
 
 
 def test_a_kill_while_finishing_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
