@@ -12,7 +12,8 @@ import adaclip
 from adaclip.data.registry import dataset_name, datasets_with_class
 from adaclip.sentences import sentences
 from adaclip.types import CheckpointInfo
-from demo import annotate_words, messages
+from demo import messages
+from demo.annotate import words as annotate_words
 from demo.icons import icon
 from demo.pictures import thumbnail
 from demo.services import Example

@@ -14,10 +14,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adaclip.config import MAX_CLASS_NAME_LENGTH
-from demo import annotate_tab, benchmark_tab, detect_tab, intake, messages, panels
-from demo.annotate_wiring import AnnotateWiring
-from demo.benchmark_wiring import BenchmarkWiring
-from demo.detect_wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
+from demo import intake, messages, panels
+from demo.annotate import tab as annotate_tab
+from demo.annotate.wiring import AnnotateWiring
+from demo.benchmark import tab as benchmark_tab
+from demo.benchmark.wiring import BenchmarkWiring
+from demo.detect import tab as detect_tab
+from demo.detect.wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
 from demo.guard import guarded
 from demo.services import Services
 from demo.theme import asset, html, theme

@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 
 from adaclip.stores.runs import Run, list_runs, read_run
-from demo import benchmark_charts as charts
-from demo import benchmark_html as pages
-from demo import benchmark_table as tables
-from demo.benchmark_compare import compare
-from demo.benchmark_scores import ScoreBook
-from demo.benchmark_select import Known, Selection, images_page
+from demo.benchmark import charts
+from demo.benchmark import html as pages
+from demo.benchmark import table as tables
+from demo.benchmark.compare import compare
+from demo.benchmark.scores import ScoreBook
+from demo.benchmark.select import Known, Selection, images_page
 from tests.demo import benches
 
 CLASSES = 15

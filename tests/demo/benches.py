@@ -13,8 +13,8 @@ import pandas as pd
 
 from adaclip.metrics.ranking import ranking
 from adaclip.stores.run_rows import COLUMNS
-from demo.benchmark_scores import read_scores
-from demo.benchmark_select import Selection, images_page
+from demo.benchmark.scores import read_scores
+from demo.benchmark.select import Selection, images_page
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,9 @@ import gradio as gr
 import pytest
 
 from adaclip.errors import CheckpointError, FetchError, InputError
-from demo import detect_tab, intake, panels
-from demo.detect_actions import DetectActions
+from demo import intake, panels
+from demo.detect import tab as detect_tab
+from demo.detect.actions import DetectActions
 from demo.look import Look
 from tests.demo.stub import infos, stub_services, tile
 

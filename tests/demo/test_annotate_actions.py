@@ -12,13 +12,15 @@ from PIL import Image
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError
 from adaclip.stores.annotations import AnnotationStore
-from demo import annotate_charts, annotate_sources, annotate_table
-from demo import annotate_words as words
-from demo.annotate_actions import ReviewActions
-from demo.annotate_desk import DeskActions
-from demo.annotate_review import Settings
-from demo.annotate_table import Search
-from demo.detect_actions import DetectActions
+from demo.annotate import charts as annotate_charts
+from demo.annotate import sources as annotate_sources
+from demo.annotate import table as annotate_table
+from demo.annotate import words
+from demo.annotate.actions import ReviewActions
+from demo.annotate.desk import DeskActions
+from demo.annotate.review import Settings
+from demo.annotate.table import Search
+from demo.detect.actions import DetectActions
 from demo.look import Look
 from tests.demo.stub import stub_services, tile
 
@@ -222,7 +224,7 @@ def test_kept_pictures_can_be_judged_by_a_second_person(do, services):
 
 def many(store, count: int = 3) -> None:
     """Annotations of `ann`, the last one by `bob`."""
-    from demo.flagging import Flag, Subject, save
+    from demo.annotate.flagging import Flag, Subject, save
 
     for n in range(count):
         pixels = np.full((20, 30, 3), n, np.uint8)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from adaclip.errors import InputError
-from demo.annotate_queue import QueueItem, first_unjudged, matching, ordered, policy, rate
+from demo.annotate.queue import QueueItem, first_unjudged, matching, ordered, policy, rate
 
 
 def item(name: str, score: float | None, **changes) -> QueueItem:

@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import roc_curve
 
-from demo import benchmark_charts as charts
-from demo.benchmark_compare import compare
-from demo.benchmark_scores import read_scores
-from demo.benchmark_select import Known, Selection
-from demo.benchmark_table import overview
-from demo.charts.scores import bin_edges
-from demo.charts.style import hover
+from demo.benchmark import charts
+from demo.benchmark.compare import compare
+from demo.benchmark.figures.scores import bin_edges
+from demo.benchmark.figures.style import hover
+from demo.benchmark.scores import read_scores
+from demo.benchmark.select import Known, Selection
+from demo.benchmark.table import overview
 from tests.demo.benches import (
     cards,
     image_rows,

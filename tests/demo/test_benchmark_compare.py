@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from adaclip.stores.runs import read_run
-from demo.benchmark_compare import compare
+from demo.benchmark.compare import compare
 from tests.demo.benches import image_rows, replaced, run_of, some_run, written
 
 

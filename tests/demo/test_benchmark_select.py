@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from adaclip.stores.runs import list_runs
-from demo.benchmark_scores import ScoreBook, read_scores
-from demo.benchmark_select import (
+from demo.benchmark.scores import ScoreBook, read_scores
+from demo.benchmark.select import (
     OUTCOMES,
     Known,
     Selection,

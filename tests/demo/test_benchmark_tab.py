@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from adaclip.errors import InputError, StoreError
-from demo import benchmark_files
-from demo.benchmark_actions import BenchmarkActions
-from demo.benchmark_desk import Desk, Desks
-from demo.benchmark_library import Library
-from demo.benchmark_pictures import BenchmarkPictures
+from demo.benchmark import files as benchmark_files
+from demo.benchmark.actions import BenchmarkActions
+from demo.benchmark.desk import Desk, Desks
+from demo.benchmark.library import Library
+from demo.benchmark.pictures import BenchmarkPictures
 from tests.demo import benches
 from tests.demo.stub import stub_services
 

@@ -12,10 +12,10 @@ from PIL import Image
 
 from adaclip.errors import DatasetError, InputError
 from adaclip.stores.runs import list_runs
-from demo.benchmark_actions import BenchmarkActions
-from demo.benchmark_jobs import GOING, JobBoard, describe, sources
-from demo.benchmark_library import Library
-from demo.benchmark_measure import MeasureActions
+from demo.benchmark.actions import BenchmarkActions
+from demo.benchmark.jobs import GOING, JobBoard, describe, sources
+from demo.benchmark.library import Library
+from demo.benchmark.measure import MeasureActions
 from tests.demo import benches
 from tests.demo.stub import stub_services
 

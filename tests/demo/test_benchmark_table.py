@@ -11,10 +11,10 @@ import pytest
 
 from adaclip.data import cards as dataset_cards
 from adaclip.data.published import published_results
-from demo.benchmark_cells import category_rows, run_facts
-from demo.benchmark_html import compare_html, facts_html, table_html
-from demo.benchmark_select import Selection
-from demo.benchmark_table import as_frame, metrics_of, overview, protocols
+from demo.benchmark.cells import category_rows, run_facts
+from demo.benchmark.html import compare_html, facts_html, table_html
+from demo.benchmark.select import Selection
+from demo.benchmark.table import as_frame, metrics_of, overview, protocols
 from tests.demo.benches import cards, image_rows, printed, published, replaced, run_of, some_run
 
 
@@ -274,7 +274,7 @@ def test_facts_hold_what_is_recorded_and_nothing_else() -> None:
 
 
 def test_compared_runs_escape_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    from demo.benchmark_compare import compare
+    from demo.benchmark.compare import compare
 
     a, b = some_run("a"), some_run("b", seed=3, title="<b>x</b>")
     for run in (a, b):

@@ -9,7 +9,7 @@ import pytest
 
 from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
-from demo import detect_view as view
+from demo.detect import view
 from demo.look import Look, judged_at
 from demo.pictures import find
 from demo.results import Item

@@ -10,11 +10,10 @@ from PIL import Image
 
 from adaclip.errors import AdaClipError, InputError
 from adaclip.stores.annotations import AnnotationStore
-from demo import annotate_words as words
-from demo import flag_bar, flag_region, flagging
-from demo.detect_actions import DetectActions
-from demo.flagging import flag_of, verdict_of
-from demo.subjects import batch_subject, inside
+from demo.annotate import flag_bar, flag_region, flagging, words
+from demo.annotate.flagging import flag_of, verdict_of
+from demo.annotate.subjects import batch_subject, inside
+from demo.detect.actions import DetectActions
 from tests.demo.stub import stub_services, tile
 
 

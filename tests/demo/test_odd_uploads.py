@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demo.detect_actions import DetectActions
+from demo.detect.actions import DetectActions
 from demo.look import Look
 from demo.results import MAX_FILES
 from tests.broken_inputs import broken_inputs, odd_inputs

@@ -10,7 +10,7 @@ import pytest
 from adaclip.errors import ImageError, InputError
 from adaclip.types import Detection
 from demo import runner
-from demo.detect_actions import _prepare
+from demo.detect.actions import _prepare
 from tests.demo.stub import StubDetector, infos, stub_services, tile
 
 

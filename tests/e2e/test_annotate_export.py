@@ -11,10 +11,10 @@ from PIL import Image
 from adaclip.config import TrainConfig
 from adaclip.engine.trainer import train
 from adaclip.stores.annotations import AnnotationStore
-from demo.annotate_actions import ReviewActions
-from demo.annotate_desk import DeskActions
-from demo.annotate_review import Settings
-from demo.annotate_sources import sources
+from demo.annotate.actions import ReviewActions
+from demo.annotate.desk import DeskActions
+from demo.annotate.review import Settings
+from demo.annotate.sources import sources
 from tests.demo.stub import stub_services, tile
 from tests.tiny import write_tiny
 

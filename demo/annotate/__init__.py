@@ -1,0 +1,1 @@
+"""Flags on detections, and the Annotate tab that reviews them."""

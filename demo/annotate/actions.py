@@ -1,0 +1,269 @@
+"""What the review does: from a visitor's keys and values to what each component shows.
+
+No event is wired here and no component is touched; a handler returns {component name: value}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+
+from adaclip.errors import AdaClipError, InputError
+from adaclip.stores.annotations import AnnotationStore
+from demo.annotate import flagging, words
+from demo.annotate import sources as annotate_sources
+from demo.annotate import table as annotate_table
+from demo.annotate import view as annotate_view
+from demo.annotate.flag_bar import (
+    editor_for,
+    hidden,
+    said_html,
+    saved_line,
+    store_flag,
+    take_back,
+    undone_line,
+)
+from demo.annotate.flagging import Subject
+from demo.annotate.queue import QueueItem
+from demo.annotate.review import Review, Reviews, Settings, judged_by
+from demo.annotate.sources import Pictures, Source
+from demo.intake import present_checkpoint
+from demo.results import Stopwatch
+from demo.services import Services
+
+Screen = dict[str, Any]
+_PACE = 0.3
+
+
+class ReviewActions:
+    """One per page; visitors are told apart by their keys."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._reviews = Reviews()
+
+    @property
+    def _store(self) -> AnnotationStore:
+        if self._services.annotations is None:
+            raise InputError(words.NO_STORE)
+        return self._services.annotations
+
+    # What can be reviewed.
+
+    def arrive(self, batch_key: str, source_id: Any) -> Screen:
+        """What is on offer now: runs and folders come and go."""
+        listed = self._sources(batch_key)
+        ids = [source.id for source in listed]
+        chosen = source_id if source_id in ids else ids[0]
+        choices = [(source.label, source.id) for source in listed]
+        return {"source": gr.Dropdown(choices=choices, value=chosen)}
+
+    def chosen(self, batch_key: str, source_id: Any, order: Any) -> Screen:
+        """Some settings are of some sources and orders only."""
+        others = [s for s in self._sources(batch_key) if s.kind == "run" and s.id != source_id]
+        compares = order == "disagreement"
+        choices = [(source.label, source.id) for source in others]
+        return {
+            "other": gr.Dropdown(choices=choices, visible=compares),
+            "seed": gr.Number(visible=order == "random"),
+        }
+
+    # A queue.
+
+    def start(
+        self,
+        batch_key: str,
+        source_id: Any,
+        other_id: Any,
+        settings: Settings,
+        person: Any,
+        checkpoint_id: Any,
+        class_name: Any,
+    ) -> Iterator[Screen]:
+        """Open a queue at the first picture this person has not judged.
+
+        A folder's pictures are judged first, with progress; closing the generator stops that.
+        """
+        name = flagging.checked_name(person)
+        source = annotate_sources.find_source(
+            self._services, self._services.store.get(batch_key), source_id
+        )
+        if source.kind == "folder":
+            pictures = None
+            for pictures in self._folder(source, checkpoint_id, class_name):
+                if not isinstance(pictures, Pictures):
+                    yield pictures
+            assert isinstance(pictures, Pictures)
+        else:
+            pictures = self._pictures(source, batch_key, other_id, settings)
+        review = Review(self._store, pictures, settings, name)
+        key = self._reviews.add(review)
+        running = {"start": gr.Button(visible=True), "stop": gr.Button(visible=False)}
+        yield {"key": key, **running, **self._filters(review), **self.show(review)}
+
+    def _pictures(
+        self, source: Source, batch_key: str, other_id: Any, settings: Settings
+    ) -> Pictures:
+        if source.kind == "kept":
+            return annotate_sources.kept_pictures(self._services)
+        batch = self._services.store.get(batch_key)
+        if source.kind == "session":
+            if settings.order == "disagreement":
+                raise InputError(words.NEEDS_SECOND_RUN)
+            return annotate_sources.session_pictures(batch)
+        other = None
+        if settings.order == "disagreement":
+            if not other_id:
+                raise InputError(words.NEEDS_SECOND_RUN)
+            other = annotate_sources.find_source(self._services, batch, other_id).value
+        return annotate_sources.run_pictures(self._services, source.value, other)
+
+    def _folder(
+        self, source: Source, checkpoint_id: Any, class_name: Any
+    ) -> Iterator[Screen | Pictures]:
+        info = present_checkpoint(self._services, str(checkpoint_id))
+        default = " ".join(str(class_name or "").split())[:80] or self._services.defaults.class_name
+        watch, told = Stopwatch(), -_PACE
+        buttons = {"start": gr.Button(visible=False), "stop": gr.Button(visible=True)}
+        yield {**buttons, "stage": annotate_view.busy_stage(words.LOADING, 0.0)}
+        for step in annotate_sources.folder_pictures(self._services, source.value, info, default):
+            if isinstance(step, Pictures):
+                yield step
+            elif watch.seconds - told >= _PACE:
+                told = watch.seconds
+                text = words.looking(*step)
+                yield {"stage": annotate_view.busy_stage(text, step[0] / step[1])}
+
+    def stopped(self, key: str) -> Screen:
+        """A folder's run was cancelled; an open queue stays."""
+        screen: Screen = {"start": gr.Button(visible=True), "stop": gr.Button(visible=False)}
+        if not key:
+            return {**screen, "stage": annotate_view.empty_stage()}
+        return {**screen, **self.show(self._reviews.get(key))}
+
+    def arrange(self, key: str, settings: Settings) -> Screen:
+        """Another order or other filters, over the pictures of the open queue."""
+        if not key:
+            return {}
+        review = self._reviews.get(key)
+        review.arrange(settings)
+        return self.show(review)
+
+    def step(self, key: str, by: int) -> Screen:
+        """The next or previous picture."""
+        review = self._reviews.get(key)
+        review.step(by)
+        return self.show(review)
+
+    # Verdicts.
+
+    def subject(self, key: str) -> Subject | None:
+        """The picture in work."""
+        return self._reviews.get(key).shown().subject
+
+    def judge(
+        self, key: str, data: Any, region: Any = None, *, with_region: bool = False
+    ) -> Screen:
+        """Store a verdict and go on; or say why it was not stored, and stay."""
+        review = self._reviews.get(key)
+        with review.lock:
+            try:
+                saved = store_flag(
+                    self._services,
+                    review.shown().subject,
+                    data,
+                    region=(lambda: region) if with_region else None,
+                    policy=review.policy,
+                )
+            except AdaClipError as error:
+                return self.show(review, problem=str(error), keep_region=with_region)
+            self._same_person(review, saved.annotator)
+            review.record(saved)
+            return self.show(review, line=saved_line(saved, named=True))
+
+    def undo(self, key: str, data: Any) -> Screen:
+        """Take the last verdict of this session back, and go back to its picture."""
+        review = self._reviews.get(key)
+        with review.lock:
+            try:
+                if not review.saved:
+                    raise InputError(words.NOTHING_TO_UNDO)
+                event_id, _ = review.saved[-1]
+                after = take_back(self._services, data, event_id)
+            except AdaClipError as error:
+                return self.show(review, problem=str(error))
+            review.forget()
+            return self.show(review, line=undone_line(after))
+
+    def _same_person(self, review: Review, name: str) -> None:
+        """The name may be changed in the middle: the queue is then that person's."""
+        if name != review.annotator:
+            review.annotator = name
+            review.judged = judged_by(self._store.current(), name)
+
+    # What is shown.
+
+    def show(
+        self, review: Review, *, line: str = "", problem: str = "", keep_region: bool = False
+    ) -> Screen:
+        """The picture in work and all that is said of it."""
+        subject, facts = None, ""
+        try:
+            shown = review.shown()
+            subject, hides = shown.subject, self._hides(review, shown.subject)
+            stage = shown.stage_blind if hides else shown.stage
+            facts = annotate_view.facts_html(subject, blind=hides)
+            said = said_html(
+                self._services,
+                subject,
+                line=line,
+                problem=problem,
+                blind=review.settings.blind,
+                only=review.annotator if hides else None,
+            )
+            review.look_ahead()
+        except AdaClipError as error:
+            stage, said = annotate_view.problem_stage(str(error)), hidden(line=line)
+        return {
+            "stage": stage,
+            "facts": facts,
+            "counter": annotate_view.counter_html(review),
+            "position": annotate_view.position_html(review),
+            "previous": gr.Button(visible=len(review.items) > 1),
+            "next": gr.Button(visible=len(review.items) > 1),
+            "flag_said": said,
+            "flag_region": gr.Column(visible=keep_region),
+        }
+
+    def editor(self, key: str, person: Any) -> gr.ImageEditor:
+        """The brush editor with the picture in work."""
+        return editor_for(self._services, self._reviews.get(key).shown().subject, person)
+
+    def _hides(self, review: Review, subject: Subject) -> bool:
+        """Blind until judged: by this person, in whichever queue or page."""
+        if not review.settings.blind:
+            return False
+        return flagging.mine(self._store, subject, review.annotator) is None
+
+    def _filters(self, review: Review) -> Screen:
+        """What the pictures of this queue can be filtered by."""
+        items: Sequence[QueueItem] = review.pictures.items
+        people = annotate_table.people(self._store.current())
+        values = {
+            "dataset": sorted({item.dataset for item in items}),
+            "class_name": sorted({item.class_name for item in items}),
+            "who": people,
+        }
+        chosen = vars(review.settings) | {"who": review.settings.annotator}
+        return {
+            name: gr.Dropdown(
+                choices=[("All", words.ALL), *((v, v) for v in listed)],
+                value=chosen[name] if chosen[name] in listed else words.ALL,
+            )
+            for name, listed in values.items()
+        }
+
+    def _sources(self, batch_key: str) -> list[Source]:
+        return annotate_sources.sources(self._services, self._services.store.get(batch_key))

@@ -1,0 +1,265 @@
+"""From a picture, what was predicted of it and what a person says of it to a stored annotation.
+
+No gradio and no HTML here: the flag bar, the review queue and the tests share these rules.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+import unicodedata
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import adaclip
+from adaclip.config import PreprocessingConfig
+from adaclip.errors import InputError
+from adaclip.stores.annotations import Annotation, AnnotationStore
+from adaclip.types import Threshold, Verdict
+from demo.annotate import words
+
+_PREDICTED = {Verdict.NORMAL: "OK", Verdict.REVIEW: "REVIEW", Verdict.ANOMALOUS: "ANOM"}
+# A picture looked at for longer was not looked at all the time.
+_MAX_LEAD_MS = 3_600_000
+_CHOICES = {*words.CHOICES, *words.BLIND_CHOICES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One picture with all that an annotation records before a person speaks.
+
+    `pixels` gives (H, W, 3) uint8 RGB and `anomaly_map` a map of 0-1 at any size, or None; both
+    are read when asked for, so that a long queue stays small.
+    """
+
+    name: str  # as shown
+    pixel_sha256: str
+    image_sha256: str
+    size: tuple[int, int]  # (H, W)
+    rel_path: str
+    dataset: str
+    class_name: str
+    checkpoint_id: str
+    pixels: Callable[[], np.ndarray] = field(repr=False, compare=False)
+    anomaly_map: Callable[[], np.ndarray | None] = field(repr=False, compare=False)
+    split: str = ""
+    defect_type: str = ""
+    prompt: str = ""
+    checkpoint_sha256: str = ""
+    score: float | None = None
+    margin: float | None = None
+    threshold: Threshold | None = None
+    map_threshold: float | None = None
+    truth: str = ""  # "normal" or "anomalous" when the dataset says
+    truth_source: str = ""
+
+    @functools.cached_property
+    def id(self) -> str:
+        """What the browser calls it."""
+        return subject_id(self.pixel_sha256, self.class_name, self.checkpoint_id)
+
+    @property
+    def predicted(self) -> str:
+        """OK, REVIEW, ANOM, or "" when nothing was predicted."""
+        if self.score is None or self.threshold is None:
+            return ""
+        return _PREDICTED[self.threshold.verdict(self.score)]
+
+    @property
+    def alarm(self) -> bool:
+        """True when the model asked for a person: anomalous, or to be reviewed."""
+        return self.predicted in ("REVIEW", "ANOM")
+
+
+def subject_id(pixel_sha256: str, class_name: str, checkpoint_id: str) -> str:
+    """A digest of what makes annotations be of the same thing."""
+    parts = "\0".join((pixel_sha256, class_name, checkpoint_id))
+    return hashlib.sha256(parts.encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """What a person sent, checked."""
+
+    choice: str
+    annotator: str
+    subject_id: str
+    reason: str = ""
+    comment: str = ""
+    keep_image: bool = False
+    lead_time_ms: int | None = None
+    seen: str = ""  # the event of the same person that the page showed; "" for none
+
+
+def flag_of(data: Any) -> Flag:
+    """A flag from what a browser sent. Raises InputError; nothing of it is trusted."""
+    if not isinstance(data, dict):
+        raise InputError(words.UNREADABLE_FLAG)
+    choice, reason = _short(data.get("choice")), data.get("reason") or ""
+    if choice not in _CHOICES or not (reason == "" or is_one_of(reason, words.REASONS)):
+        raise InputError(words.UNREADABLE_FLAG)
+    return Flag(
+        choice=choice,
+        annotator=checked_name(data.get("annotator")),
+        subject_id=_short(data.get("subject")),
+        reason=reason,
+        comment=checked_comment(data.get("comment")),
+        keep_image=data.get("keep") is True,
+        lead_time_ms=_lead_time(data.get("lead_ms")),
+        seen=_short(data.get("seen")),
+    )
+
+
+def checked_name(name: Any) -> str:
+    """A person's name on one line. Raises InputError when there is none."""
+    if not isinstance(name, str):
+        raise InputError(words.NO_NAME)
+    if len(name) > words.MAX_NAME:
+        raise InputError(words.name_too_long(len(name)))
+    clean = " ".join(_visible(name).split())
+    if not clean:
+        raise InputError(words.NO_NAME)
+    return clean
+
+
+def checked_comment(comment: Any) -> str:
+    """A comment as it was typed; refused, not cut, when it is too long. Raises InputError."""
+    text = comment if isinstance(comment, str) else ""
+    if len(text) > words.MAX_COMMENT:
+        raise InputError(words.comment_too_long(len(text)))
+    return text.strip()
+
+
+def verdict_of(choice: str, alarm: bool) -> str:
+    """What is stored of what was pressed, given whether the model raised an alarm."""
+    table = {
+        "false_alarm": "FP",
+        "missed": "FN",
+        "unsure": "unsure",
+        "correct": "TP" if alarm else "TN",
+        "defect": "TP" if alarm else "FN",
+        "no_defect": "FP" if alarm else "TN",
+    }
+    return table[choice]
+
+
+def annotation_of(
+    subject: Subject, flag: Flag, *, session_id: str = "", policy: str = ""
+) -> Annotation:
+    """The row to store; the store fills in its id, time and region."""
+    threshold = subject.threshold
+    return Annotation(
+        image_sha256=subject.image_sha256,
+        pixel_sha256=subject.pixel_sha256,
+        rel_path=subject.rel_path,
+        dataset=subject.dataset,
+        split=subject.split,
+        class_name=subject.class_name,
+        defect_type=subject.defect_type,
+        prompt=subject.prompt,
+        width=subject.size[1],
+        height=subject.size[0],
+        checkpoint_id=subject.checkpoint_id,
+        checkpoint_sha256=subject.checkpoint_sha256,
+        preproc_version=str(PreprocessingConfig().version),
+        image_score=subject.score,
+        image_margin=subject.margin,
+        image_threshold=None if threshold is None else threshold.value,
+        map_threshold=subject.map_threshold,
+        threshold_source="" if threshold is None else threshold.source,
+        predicted=subject.predicted,
+        verdict=verdict_of(flag.choice, subject.alarm),
+        reason_code=flag.reason,
+        gt_label=subject.truth,
+        gt_source=subject.truth_source,
+        annotator=flag.annotator,
+        session_id=session_id,
+        lead_time_ms=flag.lead_time_ms,
+        comment=flag.comment,
+        app_version=adaclip.__version__,
+        queue_policy=policy,
+    )
+
+
+def mine(store: AnnotationStore, subject: Subject, annotator: str) -> Annotation | None:
+    """The person's current annotation of a subject."""
+    return next((a for a in marks(store, subject) if a.annotator == annotator), None)
+
+
+def marks(store: AnnotationStore, subject: Subject) -> list[Annotation]:
+    """Everybody's current annotations of a subject, oldest first."""
+    return marks_of(store, subject.pixel_sha256, subject.class_name, subject.checkpoint_id)
+
+
+def marks_of(
+    store: AnnotationStore, pixel_sha256: str, class_name: str, checkpoint_id: str
+) -> list[Annotation]:
+    """The same, without reading the picture."""
+    return [
+        a
+        for a in store.for_image(pixel_sha256)
+        if (a.class_name, a.checkpoint_id) == (class_name, checkpoint_id)
+    ]
+
+
+def save(
+    store: AnnotationStore,
+    subject: Subject,
+    flag: Flag,
+    *,
+    mask: np.ndarray | None = None,
+    session_id: str = "",
+    policy: str = "",
+) -> Annotation:
+    """Store a flag; durable when it returns. Raises AdaClipError.
+
+    `mask` is (H, W) bool at the picture's own size. Refused when the page shows another picture,
+    or did not know of what the same person has said of it since.
+    """
+    if flag.subject_id != subject.id:
+        raise InputError(words.OTHER_SHOWN)
+    if mask is not None and mask.shape != subject.size:
+        raise InputError(words.wrong_size(mask.shape, subject.size))
+    known = mine(store, subject, flag.annotator)
+    if (known.event_id if known else "") != flag.seen:
+        if known is None:
+            raise InputError(words.taken_back_meanwhile())
+        raise InputError(words.judged_meanwhile(clock(known.ts_utc), words.VERDICTS[known.verdict]))
+    row = annotation_of(subject, flag, session_id=session_id, policy=policy)
+    if mask is None and known is not None and known.verdict == row.verdict:
+        mask = store.mask(known)  # another reason or comment does not rub out the region
+    image = subject.pixels() if flag.keep_image else None
+    return store.add(row, mask=mask, image=image, seen=flag.seen)
+
+
+def is_one_of(value: Any, offered: Container[str]) -> bool:
+    """True for a text that is on offer; what a browser sends may be of any type."""
+    return isinstance(value, str) and value in offered
+
+
+def clock(ts_utc: str) -> str:
+    """Hours, minutes and seconds of a stored time."""
+    return ts_utc[11:19]
+
+
+def _short(text: Any) -> str:
+    """An id as a browser sends it back; nonsense matches nothing."""
+    return text[:80] if isinstance(text, str) else ""
+
+
+def _lead_time(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(min(max(value, 0), _MAX_LEAD_MS))
+
+
+def _visible(text: str) -> str:
+    """Without control characters and marks that turn the direction of writing."""
+    normal = unicodedata.normalize("NFC", text)
+    return "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in normal
+    )

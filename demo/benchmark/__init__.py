@@ -1,0 +1,1 @@
+"""The Benchmark tab: published and measured results, down to the single image."""

@@ -1,0 +1,266 @@
+"""What the Benchmark tab does: from a visitor's key and a click to what each component shows.
+
+No event is wired here; a handler returns {component name: value}. What a click changes marks the
+parts that depend on it as stale; those of the open view are drawn, the others when they are seen.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from adaclip.errors import InputError
+from adaclip.stores.run_results import Run
+from demo import messages
+from demo.annotate.flagging import Subject
+from demo.benchmark import view
+from demo.benchmark.desk import Desk, Desks
+from demo.benchmark.library import Holdings, Library
+from demo.benchmark.screens import Screen, Screens
+from demo.benchmark.select import threshold_of
+from demo.benchmark.tab import VIEWS
+from demo.look import SLIDER_STEP, is_number
+from demo.services import Services
+
+
+class BenchmarkActions:
+    """One per page; visitors are told apart by their key."""
+
+    def __init__(self, services: Services, library: Library) -> None:
+        self._services, self._library = services, library
+        self._desks = Desks()
+        self._screens = Screens(services, library)
+
+    # Coming and going.
+
+    def arrive(self, key: str, query: Any) -> Screen:
+        """What an address shows: on coming, on coming back."""
+        key, desk = self._desks.get(key)
+        holdings = self._library.holdings()
+        with desk.lock:
+            desk.follow(str(query or ""), holdings.known)
+            return {"key": key, **self._draw(desk, holdings, step=False, arriving=True)}
+
+    # Clicks.
+
+    def act(self, key: str, data: Any) -> Screen:
+        """A click on a cell, a bar, a point, a square, a picture: a query patch, or less."""
+        if not isinstance(data, dict):
+            raise InputError(messages.UNKNOWN_VALUE)
+        key, desk = self._desks.get(key)
+        with desk.lock:
+            if "patch" in data:
+                screen = self._patched(desk, _patch_of(data["patch"]))
+                if data.get("source"):
+                    screen["source"] = view.source_line(str(data["source"])[:4000])
+            elif "sort" in data:
+                screen = self._sorted(desk, str(data["sort"])[:200])
+            elif "pin" in data:
+                screen = self._pinned(desk, str(data["pin"])[:200])
+            elif "turn" in data:
+                screen = self._turned(desk, data["turn"])
+            elif "view" in data:
+                screen = self._opened(desk, data["view"])
+            else:
+                raise InputError(messages.UNKNOWN_VALUE)
+            return {"key": key, **screen}
+
+    def _patched(self, desk: Desk, patch: Mapping[str, str]) -> Screen:
+        """A click never leads back to the table; one into a run opens its page."""
+        if not patch:
+            return {}
+        holdings = self._library.holdings()
+        if patch.get("dataset") and "run" not in patch:  # its newest run, where there is one
+            ours = (run for run in holdings.newest if run.dataset == patch["dataset"])
+            patch = {**patch, "run": next((run.id for run in ours), "")}
+        selection, notes = holdings.known.apply(desk.selection, patch)
+        before, desk.notes = desk.view, tuple(notes)
+        step = desk.look_at(selection)
+        into = {"run", "class", "image", "outcome", "scores"} & set(patch)
+        if into or ("dataset" in patch and "level" not in patch):
+            desk.view = "run"
+        return self._draw(desk, holdings, step=step or desk.view != before)
+
+    def _opened(self, desk: Desk, label: Any) -> Screen:
+        """Another of the tab's pages, by the word on it."""
+        name = next((key for key, word in VIEWS.items() if word.lower() == label), None)
+        if name is None:
+            raise InputError(messages.UNKNOWN_VALUE)
+        step, desk.view = name != desk.view, name
+        return self._draw(desk, self._library.holdings(), step=step)
+
+    def _sorted(self, desk: Desk, column: str) -> Screen:
+        if desk.sort == column:
+            # A third press goes back to the published order.
+            desk.sort, desk.descending = (column, False) if desk.descending else (None, True)
+        else:
+            desk.sort, desk.descending = column, column != "name"
+        desk.stale |= {"table", "charts"}
+        return self._draw(desk, self._library.holdings(), step=False)
+
+    def _pinned(self, desk: Desk, column: str) -> Screen:
+        if column in desk.pinned:
+            desk.pinned = tuple(one for one in desk.pinned if one != column)
+        else:
+            desk.pinned = (*desk.pinned, column)[-12:]
+        desk.stale |= {"table", "charts"}
+        return self._draw(desk, self._library.holdings(), step=False)
+
+    def _turned(self, desk: Desk, by: Any) -> Screen:
+        if by not in (1, -1):
+            raise InputError(messages.UNKNOWN_VALUE)
+        desk.offset = max(0, desk.offset + by * view.PAGE)
+        desk.stale.add("gallery")
+        return self._draw(desk, self._library.holdings(), step=False)
+
+    # Controls.
+
+    def filtered(self, key: str, level: Any, metric: Any, domain: Any, protocol: Any) -> Screen:
+        """The table's choices."""
+        patch = {"level": str(level), "metric": str(metric), "domain": str(domain)}
+        patch["protocol"] = str(protocol)
+        if level == "image" and metric == "aupro":  # pixels only
+            patch["metric"] = "auroc"
+        return self._controlled(key, patch)
+
+    def found(self, key: str, text: Any) -> Screen:
+        """Rows and columns of this name."""
+        key, desk = self._desks.get(key)
+        with desk.lock:
+            text = str(text or "")[:60]
+            if text == desk.text:
+                return {}
+            desk.text = text
+            desk.stale |= {"table", "charts"}
+            return {"key": key, **self._draw(desk, self._library.holdings(), step=False)}
+
+    def chose_run(self, key: str, run: Any) -> Screen:
+        """Another run."""
+        return self._controlled(key, {"run": str(run or "")})
+
+    def chose_class(self, key: str, class_name: Any) -> Screen:
+        """Another object of the run."""
+        return self._controlled(key, {"class": str(class_name or "")})
+
+    def compared(self, key: str, run_a: Any, run_b: Any, metric: Any) -> Screen:
+        """Two runs side by side."""
+        patch = {"run": str(run_a or ""), "against": str(run_b or ""), "metric": str(metric)}
+        return self._controlled(key, patch)
+
+    def moved(self, key: str, threshold: Any) -> Screen:
+        """The threshold's slider; it says what the desk knows when it was set from here."""
+        if not is_number(threshold):
+            raise InputError(messages.THRESHOLD_RANGE)
+        key, desk = self._desks.get(key)
+        with desk.lock:
+            run = self._library.holdings().runs.get(desk.selection.run or "")
+            if run is None:
+                return {}
+            if abs(threshold - threshold_of(desk.selection, run)) <= SLIDER_STEP / 2:
+                return {}
+            return self._controlled(key, {"threshold": repr(float(threshold))}, moving=True)
+
+    def reset(self, key: str) -> Screen:
+        """The run's own threshold."""
+        return self._controlled(key, {"threshold": ""})
+
+    def _controlled(self, key: str, patch: Mapping[str, str], *, moving: bool = False) -> Screen:
+        key, desk = self._desks.get(key)
+        with desk.lock:
+            holdings = self._library.holdings()
+            selection, notes = holdings.known.apply(desk.selection, patch)
+            if selection == desk.selection and not notes:
+                return {}
+            desk.notes = tuple(notes)
+            step = desk.look_at(selection)
+            return {
+                "key": key,
+                **self._draw(desk, holdings, step=step, moving=moving),
+            }
+
+    # Drawing.
+
+    def refresh(self, key: str) -> Screen:
+        """Runs have come or gone: everything is drawn from what is here now."""
+        key, desk = self._desks.get(key)
+        with desk.lock:
+            holdings = self._library.holdings()
+            run = desk.selection.run
+            if run is None or run not in holdings.runs:
+                desk.look_at(holdings.known.default())
+            desk.stale |= {"controls", "table", "charts", "compare"}
+            return {"key": key, **self._draw(desk, holdings, step=False)}
+
+    def _draw(
+        self,
+        desk: Desk,
+        holdings: Holdings,
+        *,
+        step: bool,
+        moving: bool = False,
+        arriving: bool = False,
+    ) -> Screen:
+        screen: Screen = {
+            "link": _address(desk, "push" if step else "replace"),
+            "problems": view.problems_html(holdings.problems, desk.notes),
+        }
+        if step or arriving:
+            screen["views"] = gr.Tabs(selected=desk.view)
+        parts = desk.to_draw()
+        screen |= self._screens.draw(desk, holdings, parts)
+        # The slider is left to the hand that moves it.
+        if {"run", "scores"} & parts and not moving:
+            run = holdings.runs.get(desk.selection.run or "")
+            if run is not None:
+                screen["threshold"] = threshold_of(desk.selection, run)
+        return screen
+
+    # Asked by others.
+
+    def run_of(self, key: str) -> Run:
+        """The run in view. Raises InputError."""
+        _, desk = self._desks.get(key)
+        run = self._library.holdings().runs.get(desk.selection.run or "")
+        if run is None:
+            raise InputError("There is no run to export yet.")
+        return run
+
+    def subject(self, key: str, row: int | None = None) -> Subject | None:
+        """The picture in the inspector, for a flag; pictures are not listed by number here."""
+        if row is not None:
+            raise InputError(messages.UNKNOWN_VALUE)
+        _, desk = self._desks.get(key)
+        with desk.lock:
+            return self._screens.subject(desk, self._library.holdings())
+
+    def table(self, key: str) -> pd.DataFrame:
+        """The table in view, for a file."""
+        from demo.benchmark.table import as_frame
+
+        _, desk = self._desks.get(key)
+        return as_frame(self._screens.overview(desk, self._library.holdings()))
+
+    def desk_of(self, key: str) -> tuple[str, Desk]:
+        """A visitor's desk, for what is measured."""
+        return self._desks.get(key)
+
+
+def _address(desk: Desk, step: str) -> str:
+    """For the browser: the view's address, and whether it is a step of its own."""
+    return f'<i data-query="{html.escape(desk.query())}" data-step="{step}"></i>'
+
+
+def _patch_of(value: Any) -> dict[str, str]:
+    """A browser's query patch: texts under short names. Raises InputError."""
+    try:
+        patch = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        patch = None
+    if not isinstance(patch, dict) or len(patch) > 12:
+        raise InputError(messages.UNKNOWN_VALUE)
+    return {str(name): str(text) for name, text in patch.items() if text is not None}

@@ -1,0 +1,351 @@
+"""One number of the benchmark, with everything one needs to believe it: or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pandas as pd
+
+from adaclip.data.published import PROTOCOLS
+from adaclip.data.registry import dataset_name, spoken
+from demo.benchmark import words
+from demo.benchmark.scores import RunLike
+
+PREFERRED_SOURCES = ("paper", "repo-readme", "repo-log", "reprint", "re-eval")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A value 0-1, or None with its `reason`; `source` is what hover and click show."""
+
+    value: float | None
+    text: str
+    source: str
+    reason: str = ""
+    marks: tuple[str, ...] = ()
+    run_id: str | None = None
+    # How many datasets or images stand behind the value, where that is known.
+    count: int | None = None
+    # Query patch of a click; empty: nothing to open.
+    patch: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def averaged(self) -> bool:
+        """Whether means take it in: a value that is zero-shot and of the whole dataset."""
+        left_out = (words.TRAINED_MARK, words.PARTIAL_MARK)
+        return self.value is not None and not any(mark in left_out for mark in self.marks)
+
+
+def absent(reason: str, **more: Any) -> Cell:
+    """n/a, and why."""
+    return Cell(value=None, text=words.NA, reason=reason, source=f"{words.NA}: {reason}", **more)
+
+
+def wording(metric: str, level: str) -> str:
+    """ "image AUROC", "pixel max-F1", "AUPRO"."""
+    name = words.METRICS[metric]
+    return name if metric == "aupro" else f"{level} {name}"
+
+
+def name_of(key: str, cards: Mapping[str, Any]) -> str:
+    """A dataset's short name, from its card when it has one."""
+    return str(cards[key].name) if key in cards else dataset_name(key)
+
+
+def domain_of(key: str, cards: Mapping[str, Any]) -> str:
+    """industrial, medical or synthetic; "" for an own folder."""
+    return str(cards[key].domain) if key in cards else ""
+
+
+def floor_of(card: Any) -> float | None:
+    """A dataset's max-F1 floor, 0-1, from its card; None when it has none."""
+    return None if card is None or card.max_f1_floor is None else float(card.max_f1_floor)
+
+
+def image_count(card: Any) -> int | None:
+    """How many test images a dataset has, by the smallest edition its card counts."""
+    if card is None:
+        return None
+    editions = [(one.normal, one.anomalous) for one in (card, *card.alternatives)]
+    totals = [normal + bad for normal, bad in editions if normal is not None and bad is not None]
+    return min(totals, default=None)
+
+
+def dataset_reason(card: Any, metric: str, level: str) -> str | None:
+    """Why a metric cannot exist on a dataset, or None when it can."""
+    if level == "image" and metric == "aupro":
+        return words.IMAGE_ONLY
+    if card is None:
+        return None
+    if level == "image" and not card.has_normals:
+        return f"{card.name}: {words.NO_NORMALS}"
+    if level == "pixel" and not card.has_masks:
+        return f"{card.name}: {words.NO_MASKS}"
+    return None
+
+
+def is_re_evaluation(row: Mapping[str, Any]) -> bool:
+    """A number that others than the method's authors measured, with their own training of it."""
+    text = f"{row['source']} {row['protocol']}".lower()
+    method = str(row["method"]).lower()
+    return "re-eval" in text or "retrained" in method or "unofficial" in method
+
+
+def protocol_label(protocol: str) -> str:
+    """A protocol's id as words."""
+    return PROTOCOLS.get(protocol, protocol.replace("_", " ").replace("-", " "))
+
+
+def elsewhere(published: pd.DataFrame, metric: str, level: str, protocol: str) -> str:
+    """Why a table has no columns, and which protocols would have some."""
+    quantity = wording(metric, level)
+    if metric == "aupro" and level == "image":
+        return f"{quantity}: {words.NA}, {words.IMAGE_ONLY}."
+    same = (published["metric"] == metric) & (published["level"] == level)
+    others = published["protocol"][same].value_counts().index
+    listed = "; ".join(protocol_label(str(other)) for other in others[:3] if other != protocol)
+    there = f" There are values under: {listed}." if listed else ""
+    return f"Nothing publishes {quantity} for these datasets under this protocol.{there}"
+
+
+def venue_of(row: Mapping[str, Any]) -> str:
+    """Where and when a number was published: "ECCV 2024"."""
+    venue, year = str(row["venue"] or ""), str(row["year"] or "")
+    return venue if year in venue and venue else f"{venue} {year}".strip() or "venue not stated"
+
+
+def source_rank(row: Mapping[str, Any]) -> int:
+    """Of two printings of one number the paper's counts, a reprint after all originals."""
+    text = str(row["source"]).lower()
+    ranks = (i for i, start in enumerate(PREFERRED_SOURCES) if text.startswith(start))
+    return next(ranks, len(PREFERRED_SOURCES))
+
+
+def published_cell(rows: Sequence[Mapping[str, Any]], name: str, protocol_label: str) -> Cell:
+    """The cell of one method on one dataset. `rows`: its printings, at least one."""
+    best, *others = sorted(rows, key=source_rank)
+    value = float(best["value"])
+    head = f"{best['method']} on {name}: {wording(best['metric'], best['level'])}"
+    lines = [
+        f"{head} {words.percent(value)}",
+        f"{words.PUBLISHED}: {venue_of(best)}",
+        f"Trained on: {best['training_data']}",
+        f"Protocol: {protocol_label}",
+        f"Source: {best['source']} ({best['confidence']})",
+    ]
+    lines += [
+        f"Also printed: {words.percent(float(row['value']))} in {row['source']}" for row in others
+    ]
+    marks = (words.RE_EVALUATED_MARK,) if is_re_evaluation(best) else ()
+    return Cell(
+        value=value,
+        text=words.percent(value),
+        source="\n".join(lines + ([words.RE_EVALUATION] if marks else [])),
+        marks=marks,
+    )
+
+
+def level_values(entry: Mapping[str, Any], level: str, metric: str) -> Any:
+    """A metric of a class entry or of the mean of a run's results; None when undefined."""
+    if metric == "aupro":
+        return entry.get("aupro") if level == "pixel" else None
+    return (entry.get(f"{level}_level") or {}).get(metric)
+
+
+def undefined_reason(entry: Mapping[str, Any], level: str, metric: str) -> str:
+    """Why a class of a run has no value, in the run's own words."""
+    if level == "image" and metric == "aupro":
+        return words.IMAGE_ONLY
+    given = (entry.get(f"{level}_level") or {}).get("undefined") or {}
+    return str(given.get(metric) or words.NOT_IN_RUN)
+
+
+def image_counts(run: RunLike) -> tuple[int, int, int]:
+    """(normal, anomalous, unreadable) images of a run."""
+    rows = run.results.get("classes") or ()
+    normal, abnormal, failed = (
+        sum(int(row.get(key) or 0) for row in rows) for key in ("normal", "anomalous", "failed")
+    )
+    return normal, abnormal, failed
+
+
+def day(run: RunLike) -> str:
+    """When a run was finished, else begun: "2026-11-24 02:10 UTC"."""
+    text = str(run.results.get("finished_utc") or run.results.get("created_utc") or "")
+    return f"{text[:16].replace('T', ' ')} UTC" if text else "date not recorded"
+
+
+def resolution_words(run: RunLike) -> str:
+    """What pixel metrics were computed on, and what ranked the images."""
+    size = run.results.get("resolution") or "native"
+    words_of_size = "the images' own resolution" if size == "native" else f"{size} x {size} px"
+    rank = run.results.get("ranked_by") or "margin"
+    return f"pixels at {words_of_size}, ranked by {rank}"
+
+
+def run_lines(run: RunLike) -> list[str]:
+    """Where a measured number comes from."""
+    results = run.results
+    normal, abnormal, failed = image_counts(run)
+    counts = f"{words.images(normal + abnormal)} ({normal:,} normal, {abnormal:,} anomalous)"
+    sha = str(results.get("checkpoint_sha256") or "not recorded")
+    lines = [
+        f"{words.MEASURED}: run {run.id}, {day(run)}",
+        f"{counts}{f', {failed:,} unreadable' if failed else ''}",
+        f"{_device_words(results) or 'device not recorded'}; {resolution_words(run)}",
+        f"Checkpoint {results.get('checkpoint')}, sha256 {sha[:12]}",
+    ]
+    if results.get("leak"):
+        lines.append(f"{words.TRAINED_MARK} {results['leak']}")
+    return lines
+
+
+def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: int | None) -> Cell:
+    """A run's mean over its classes. `expected`: images the whole dataset has, where known."""
+    results = run.results
+    mean = results.get("mean") or {}
+    value = level_values(mean, level, metric)
+    patch = {"run": run.id, "dataset": str(results.get("dataset")), "metric": metric}
+    patch["level"] = level
+    if value is None:
+        rows = results.get("classes") or ()
+        reasons = dict.fromkeys(undefined_reason(row, level, metric) for row in rows)
+        reason = "; ".join(reasons) or words.NO_IMAGES
+        lines = [f"{words.NA}: {reason}", *run_lines(run)]
+        cell = absent(reason, run_id=run.id, patch=patch)
+        return replace(cell, source="\n".join(lines))
+    normal, abnormal, failed = image_counts(run)
+    partial = expected is not None and normal + abnormal + failed < expected
+    marks = ((words.TRAINED_MARK,) if results.get("leak") else ()) + (
+        (words.PARTIAL_MARK,) if partial else ()
+    )
+    title = results.get("checkpoint_title") or results.get("checkpoint")
+    lines = [f"{title} on {name}: {wording(metric, level)} {words.percent(value)}"]
+    classes, averaged = len(results.get("classes") or ()), _averaged(mean, level, metric)
+    if averaged is not None and averaged < classes:
+        lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
+    lines += other_ranking(mean, level, metric)
+    if partial:
+        lines.append(f"{words.PARTIAL}: the dataset has {expected:,} images")
+    return Cell(
+        value=float(value),
+        text=words.percent(value),
+        source="\n".join(lines + run_lines(run)),
+        marks=marks,
+        run_id=run.id,
+        count=normal + abnormal,
+        patch=patch,
+    )
+
+
+def other_ranking(entry: Mapping[str, Any], level: str, metric: str) -> list[str]:
+    """The value by the other ranking, where a run has both: margins do not saturate."""
+    other = entry.get("alternative") or {}
+    value = level_values(other, level, metric)
+    if value is None:
+        return []
+    return [f"Ranked by {other.get('ranked_by')} instead: {words.percent(value)}"]
+
+
+def _averaged(mean: Mapping[str, Any], level: str, metric: str) -> int | None:
+    """How many classes stand behind a mean."""
+    counts = mean.get("counts") or {}
+    found = counts.get("aupro" if metric == "aupro" else f"{level}_level.{metric}")
+    return found if isinstance(found, int) else None
+
+
+def category_rows(run: RunLike) -> list[dict[str, Any]]:
+    """The run page's table: class, counts, and a Cell per (level, metric), in the run's order."""
+    table = []
+    for row in run.results.get("classes") or ():
+        cells = {
+            (level, metric): class_cell(run, row, level, metric)
+            for level, metric in MEASURED_METRICS
+        }
+        table.append(
+            {
+                "class_name": str(row["class_name"]),
+                "words": spoken(str(row["class_name"])),
+                "normal": int(row.get("normal") or 0),
+                "anomalous": int(row.get("anomalous") or 0),
+                "failed": int(row.get("failed") or 0),
+                "cells": cells,
+            }
+        )
+    return table
+
+
+MEASURED_METRICS = (
+    ("image", "auroc"),
+    ("image", "average_precision"),
+    ("image", "max_f1"),
+    ("pixel", "auroc"),
+    ("pixel", "average_precision"),
+    ("pixel", "max_f1"),
+    ("pixel", "aupro"),
+)
+
+
+def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) -> Cell:
+    """One class of a run; click: this class with this metric."""
+    value = level_values(row, level, metric)
+    name = str(row["class_name"])
+    patch = {"run": run.id, "class": name, "level": level, "metric": metric}
+    if value is None:
+        reason = undefined_reason(row, level, metric)
+        return absent(f"{spoken(name)}: {reason}", run_id=run.id, patch=patch)
+    interval = (row.get(f"{level}_level") or {}).get(f"{metric}_interval")
+    normal, abnormal = int(row.get("normal") or 0), int(row.get("anomalous") or 0)
+    text = f"{spoken(name)}: {wording(metric, level)} {words.percent(value)}"
+    if interval:
+        low, high = (words.percent(end) for end in interval)
+        text += f", 95 % interval {low} to {high}"
+    lines = [text, f"{normal:,} normal, {abnormal:,} anomalous images"]
+    return Cell(
+        value=float(value),
+        text=words.percent(value),
+        source="\n".join(lines + other_ranking(row, level, metric)),
+        run_id=run.id,
+        count=normal + abnormal,
+        patch=patch,
+    )
+
+
+def run_facts(run: RunLike) -> list[tuple[str, str]]:
+    """What a run is, for people: (term, text), only what is recorded."""
+    results = run.results
+    normal, abnormal, failed = image_counts(run)
+    threshold = results.get("threshold") or {}
+    seconds, size = results.get("seconds_per_image"), results.get("size_bytes")
+    facts: list[tuple[str, Any]] = [
+        ("Checkpoint", results.get("checkpoint_title") or results.get("checkpoint")),
+        ("Size", f"{size / 1e6:,.0f} MB" if size else None),
+        ("sha256", results.get("checkpoint_sha256")),
+        ("Measured", day(run)),
+        ("Images", f"{normal:,} normal, {abnormal:,} anomalous"),
+        ("Unreadable", f"{failed:,}" if failed else None),
+        ("Threshold", _threshold_words(threshold)),
+        ("Protocol", resolution_words(run)),
+        ("Device", _device_words(results)),
+        ("Time per image", f"{seconds:.3g} s" if seconds else None),
+        ("Complete", None if results.get("complete", True) else "no: resume it to finish"),
+        ("Caution", results.get("leak")),
+        ("Commit", results.get("commit")),
+        ("Reproduce", results.get("command")),
+    ]
+    return [(term, str(text)) for term, text in facts if text]
+
+
+def _device_words(results: Mapping[str, Any]) -> str:
+    known = (results.get(key) for key in ("device", "precision"))
+    return ", ".join(str(value) for value in known if value)
+
+
+def _threshold_words(threshold: Mapping[str, Any]) -> str | None:
+    value = threshold.get("value")
+    if value is None:
+        return None
+    source = threshold.get("source")
+    return words.threshold(float(value)) + (f", {source}" if source else "")

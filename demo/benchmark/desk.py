@@ -1,0 +1,139 @@
+"""What each visitor of the Benchmark tab is looking at, kept on the server and bounded."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
+
+from demo.benchmark.select import PARAMETERS, Known, Selection
+
+MOST = 512
+VIEW_PARTS = {
+    "results": ("controls", "table", "charts"),
+    "run": ("controls", "run", "scores", "gallery", "inspector"),
+    "compare": ("controls", "compare"),
+    "measure": ("measure",),
+}
+EVERYTHING = frozenset(part for parts in VIEW_PARTS.values() for part in parts)
+# Field of the selection -> what must be drawn anew when it changes.
+_AFFECTS = {
+    "run": EVERYTHING - {"charts", "measure"},
+    "dataset": EVERYTHING - {"charts", "measure"},
+    "class_name": {"controls", "scores", "gallery", "inspector"},
+    "threshold": {"scores", "gallery", "inspector"},
+    "outcome": {"gallery", "inspector"},
+    "score_range": {"gallery", "inspector"},
+    "image": {"inspector"},
+    "against": {"controls", "compare"},
+    "metric": {"controls", "table", "charts", "compare"},
+    "level": {"controls", "table", "charts"},
+    "domain": {"controls", "table", "charts"},
+    "protocol": {"controls", "table", "charts"},
+}
+# A link with one of these is of one run's page.
+_OF_A_RUN = ("run", "class", "threshold", "outcome", "scores", "image")
+# Changes that are no step of their own: back goes to before them.
+_NO_STEP = {"threshold"}
+
+
+@dataclass(kw_only=True, eq=False)
+class Desk:
+    """One visitor's view. Hold `lock` while changing it."""
+
+    selection: Selection = field(default_factory=Selection)
+    view: str = "results"
+    # Of the table.
+    text: str = ""
+    sort: str | None = None
+    descending: bool = True
+    pinned: tuple[str, ...] = ()
+    offset: int = 0  # of the gallery
+    notes: tuple[str, ...] = ()  # on a link that names what is not here
+    stale: set[str] = field(default_factory=lambda: set(EVERYTHING))
+    measured: int = 0  # finished evaluations that the page has been told of
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def follow(self, query: str, known: Known) -> None:
+        """Become what an address says; what it does not say is at its default."""
+        asked = dict(parse_qsl(query.lstrip("?")[:8000], keep_blank_values=False))
+        # Of the Detect tab's address.
+        selection, notes = known.from_query(
+            {k: asked[k] for k in PARAMETERS.values() if k in asked}
+        )
+        view = asked.get("view", "")
+        if view not in VIEW_PARTS:
+            of_a_run = any(name in asked for name in _OF_A_RUN)
+            view = "compare" if "against" in asked else "run" if of_a_run else "results"
+        self.text, sort = asked.get("find", "")[:60], asked.get("sort", "")
+        self.descending = not sort.startswith("-")
+        self.sort = sort.lstrip("-") or None
+        self.stale |= {"table", "charts"}
+        self.notes = tuple(notes)
+        self.look_at(selection)
+        self.view = view
+
+    def look_at(self, selection: Selection) -> bool:
+        """Take a selection; whether that is a step one may want to go back from."""
+        changed = {
+            name for name in PARAMETERS if getattr(selection, name) != getattr(self.selection, name)
+        }
+        for name in changed:
+            self.stale |= _AFFECTS[name]
+        if changed - {"image"}:
+            self.offset = 0
+        self.selection = selection
+        return bool(changed - _NO_STEP)
+
+    def to_draw(self) -> set[str]:
+        """The stale parts of the open view; they are not stale any more."""
+        parts = self.stale & set(VIEW_PARTS[self.view])
+        self.stale -= parts
+        return parts
+
+    def query(self) -> str:
+        """The address of this view."""
+        parameters = {"tab": "benchmark"}
+        if self.view != "results":
+            parameters["view"] = self.view
+        parameters |= self.selection.to_query()
+        if self.text:
+            parameters["find"] = self.text
+        if self.sort:
+            parameters["sort"] = ("" if self.descending else "-") + self.sort
+        return urlencode(parameters)
+
+    def table_settings(self) -> Mapping[str, object]:
+        """As `overview` takes them."""
+        return {
+            "metric": self.selection.metric,
+            "level": self.selection.level,
+            "domain": self.selection.domain,
+            "protocol": self.selection.protocol,
+            "text": self.text,
+            "sort": self.sort,
+            "descending": self.descending,
+            "pinned": self.pinned,
+        }
+
+
+class Desks:
+    """By key, the longest unused make room."""
+
+    def __init__(self) -> None:
+        self._desks: OrderedDict[str, Desk] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> tuple[str, Desk]:
+        """The desk of a key, or a new one under a new key."""
+        with self._lock:
+            if key not in self._desks:
+                key = secrets.token_urlsafe(16)
+                self._desks[key] = Desk()
+            self._desks.move_to_end(key)
+            while len(self._desks) > MOST:
+                self._desks.popitem(last=False)
+            return key, self._desks[key]

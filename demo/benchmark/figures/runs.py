@@ -1,0 +1,215 @@
+"""Charts over several runs: accuracy against speed and size, and two runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from adaclip.data.registry import dataset_name, spoken
+from demo.benchmark import words
+from demo.benchmark.cells import image_counts, level_values, wording
+from demo.benchmark.compare import Comparison, Delta
+from demo.benchmark.figures import style
+from demo.benchmark.scores import RunLike
+
+BUBBLE = (9.0, 44.0)  # px, of an unknown or tiny and of the largest checkpoint
+POINTS = 2000  # of an agreement chart; images that changed sides are all shown
+
+
+def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image") -> go.Figure:
+    """Accuracy against time per image; the bubble's area is the checkpoint's size."""
+    drawn = [
+        run
+        for run in runs
+        if level_values(run.results.get("mean") or {}, level, metric) is not None
+        and run.results.get("seconds_per_image")
+    ]
+    if not drawn:
+        return style.empty(f"No run here has {wording(metric, level)} and a time per image.", 380)
+    largest = max(float(run.results.get("size_bytes") or 0) for run in drawn) or 1.0
+    by_checkpoint: dict[str, list[RunLike]] = {}
+    for run in drawn:
+        by_checkpoint.setdefault(str(run.results.get("checkpoint")), []).append(run)
+    traces = [
+        _bubbles(name, mine, metric, level, largest, order)
+        for order, (name, mine) in enumerate(by_checkpoint.items())
+    ]
+    x = style.axis(
+        "seconds per image (log scale)",
+        type="log",
+        dtick=1,
+        minor={"dtick": "D1"},
+    )
+    y = style.axis(f"{wording(metric, level)} ({words.TIMES_100})")
+    note = style.legend(itemsizing="constant")
+    return style.figure(traces, 400, x, y, legend=note, hovermode="closest")
+
+
+def _bubbles(
+    checkpoint: str, runs: list[RunLike], metric: str, level: str, largest: float, order: int
+) -> go.Scatter:
+    sizes = [float(run.results.get("size_bytes") or 0) for run in runs]
+    size = sizes[0]
+    colour = style.SERIES[order % len(style.SERIES)]
+    title = str(runs[0].results.get("checkpoint_title") or checkpoint)
+    known = f", {size / 1e6:,.0f} MB" if size else ", size not recorded"
+    return go.Scatter(
+        x=[run.results["seconds_per_image"] for run in runs],
+        y=[100 * level_values(run.results["mean"], level, metric) for run in runs],
+        mode="markers",
+        name=f"{style.short(title)}{known} (n = {len(runs)})",
+        marker={
+            "color": colour,
+            "opacity": 0.75,
+            "symbol": "circle" if size else "circle-open",
+            "line": {"color": colour, "width": 1.5},
+            "size": [max(BUBBLE[0], BUBBLE[1] * (one / largest) ** 0.5) for one in sizes],
+        },
+        customdata=[
+            {
+                "run": run.id,
+                "dataset": str(run.results.get("dataset")),
+                "metric": metric,
+                "level": level,
+            }
+            for run in runs
+        ],
+        hovertext=[_bubble_text(run, title, metric, level) for run in runs],
+        hoverinfo="text",
+    )
+
+
+def _bubble_text(run: RunLike, title: str, metric: str, level: str) -> str:
+    value = level_values(run.results["mean"], level, metric)
+    normal, abnormal, _ = image_counts(run)
+    lines = [
+        f"{title} on {dataset_name(str(run.results.get('dataset')))}",
+        f"{wording(metric, level)} {words.percent(value)}, {words.images(normal + abnormal)}",
+        f"{run.results['seconds_per_image']:.3g} s per image on {run.results.get('device')}",
+        f"run {run.id}",
+    ]
+    return style.hover("\n".join(lines))
+
+
+def deltas(comparison: Comparison) -> go.Figure:
+    """B minus A per class with 95 % intervals; filled where the interval leaves out zero."""
+    rows = [row for row in (*comparison.rows, comparison.mean) if row.delta is not None]
+    if not rows:
+        return style.empty("No class of both runs has this metric.")
+    groups = {
+        "better": ("B better", style.SERIES[0], "triangle-right"),
+        "worse": ("B worse", style.SERIES[5], "triangle-left"),
+        "even": ("no clear difference", style.SERIES[6], "circle-open"),
+    }
+    labels = {id(row): _delta_label(row) for row in rows}
+    traces = []
+    for group, (name, colour, symbol) in groups.items():
+        mine = [row for row in rows if row.side == group]
+        if mine:
+            traces.append(_dots(mine, labels, name, colour, symbol))
+    title = f"{wording(comparison.metric, 'image')}: B \u2212 A<br>(points of 100)"
+    x = style.axis(title, zeroline=True, zerolinewidth=1.5)
+    order = [labels[id(row)] for row in rows]
+    y = style.axis(categoryorder="array", categoryarray=order[::-1], showgrid=False)
+    return style.figure(traces, 110 + 26 * max(len(rows), 3), x, y)
+
+
+def _delta_label(row: Delta) -> str:
+    name = spoken(row.class_name) if row.class_name else "mean"
+    return f"{style.short(name)} (n = {row.n_normal + row.n_abnormal:,})"
+
+
+def _dots(
+    rows: list[Delta], labels: dict[int, str], name: str, colour: str, symbol: str
+) -> go.Scatter:
+    delta = np.array([100 * (row.delta or 0.0) for row in rows])
+    low = np.array(
+        [100 * row.low if row.low is not None else d for row, d in zip(rows, delta, strict=True)]
+    )
+    high = np.array(
+        [100 * row.high if row.high is not None else d for row, d in zip(rows, delta, strict=True)]
+    )
+    return go.Scatter(
+        x=delta,
+        y=[labels[id(row)] for row in rows],
+        mode="markers",
+        name=name,
+        marker={"color": colour, "size": 11, "symbol": symbol},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": np.maximum(high - delta, 0.0),
+            "arrayminus": np.maximum(delta - low, 0.0),
+            "color": colour,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        customdata=[{"class": row.class_name} for row in rows],
+        hovertext=[style.hover(row.words) for row in rows],
+        hoverinfo="text",
+    )
+
+
+def agreement(comparison: Comparison) -> go.Figure:
+    """Score under A against score under B; images that changed sides stand out."""
+    both = comparison.images
+    if both.empty:
+        return style.empty("The runs have no image in common.")
+    changed = both[both["change"] != ""]
+    same = both[both["change"] == ""]
+    thinned = same
+    if len(same) > POINTS:
+        thinned = same.iloc[np.linspace(0, len(same) - 1, POINTS).astype(int)]
+    shown = f"{len(thinned):,} of {len(same):,}" if len(thinned) < len(same) else f"{len(same):,}"
+    kinds = (
+        (thinned, f"same side ({shown})", style.SERIES[6], "circle", 5),
+        (changed[changed["change"] == "mended"], "mended by B", style.SERIES[0], "triangle-up", 9),
+        (changed[changed["change"] == "broken"], "broken by B", style.SERIES[5], "x", 9),
+    )
+    traces = [_points(*kind) for kind in kinds if len(kind[0])]
+    lines = [
+        {
+            "type": "line",
+            "x0": comparison.threshold_a,
+            "x1": comparison.threshold_a,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+        },
+        {
+            "type": "line",
+            "y0": comparison.threshold_b,
+            "y1": comparison.threshold_b,
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+        },
+    ]
+    shapes = [
+        {**line, "line": {"color": style.ACCENT, "width": 1.5, "dash": "dash"}} for line in lines
+    ]
+    x = style.axis("anomaly score under A (0 to 1)")
+    y = style.axis("anomaly score under B (0 to 1)")
+    return style.figure(traces, 400, x, y, shapes=shapes, hovermode="closest")
+
+
+def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str, size: int) -> go.Scatter:
+    counted = name if name.endswith(")") else f"{name} ({len(rows):,})"
+    told = zip(rows["rel_path"], rows["anomalous"], rows["score_a"], rows["score_b"], strict=True)
+    return go.Scatter(
+        x=rows["score_a"].to_numpy(),
+        y=rows["score_b"].to_numpy(),
+        mode="markers",
+        name=counted,
+        marker={"color": colour, "size": size, "symbol": symbol, "opacity": 0.7},
+        customdata=[{"image": path} for path in rows["rel_path"]],
+        hovertext=[
+            f"{style.escaped(str(path))}<br>{'anomalous' if bad else 'normal'}<br>"
+            f"A {a:.3f}, B {b:.3f}"
+            for path, bad, a, b in told
+        ],
+        hoverinfo="text",
+    )

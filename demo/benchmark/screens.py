@@ -1,0 +1,242 @@
+"""Drawing the parts of the Benchmark tab from a desk and what there is.
+
+Tables and charts are imported when the tab is first opened: the page starts without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+from gradio.components.plot import PlotData
+
+from adaclip.errors import AdaClipError
+from adaclip.stores.run_results import Run
+from demo.annotate.flag_bar import hidden, said_html
+from demo.annotate.flagging import Subject
+from demo.annotate.subjects import run_subject
+from demo.benchmark import view, words
+from demo.benchmark.desk import Desk
+from demo.benchmark.jobs import sources
+from demo.benchmark.library import Holdings, Library
+from demo.benchmark.select import images_page, neighbours, threshold_of
+from demo.benchmark.tab import FILES
+from demo.services import Services
+
+Screen = dict[str, Any]
+# The radar's axes: (domain, level).
+_SPOKES = (
+    ("industrial", "image"),
+    ("medical", "image"),
+    ("synthetic", "image"),
+    ("synthetic", "pixel"),
+    ("medical", "pixel"),
+    ("industrial", "pixel"),
+)
+_SCORE_CHARTS = ("histogram", "confusion", "roc", "precision_recall")
+_NO_RUN = "Nothing measured to show"
+
+
+class Screens:
+    """One per page."""
+
+    def __init__(self, services: Services, library: Library) -> None:
+        self._services, self._library = services, library
+
+    def draw(self, desk: Desk, holdings: Holdings, parts: set[str]) -> Screen:
+        """The values of the components that the parts stand for."""
+        drawers: Mapping[str, Callable[[Desk, Holdings], Screen]] = {
+            "controls": self._controls,
+            "table": self._table,
+            "charts": self._charts,
+            "run": self._run,
+            "scores": self._scores,
+            "gallery": self._gallery,
+            "inspector": self._inspector,
+            "compare": self._compare,
+            "measure": self._measure,
+        }
+        screen: Screen = {}
+        for name, drawer in drawers.items():
+            if name in parts:
+                screen |= drawer(desk, holdings)
+        return screen
+
+    def _controls(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark.table import metrics_of, protocols
+
+        chosen, run = desk.selection, self._run_of(desk, holdings)
+        runs = view.run_choices(holdings.newest)
+        rivals = [choice for choice in runs if choice[1] != chosen.run]
+        listed = [
+            (f"{label} ({count})", key) for key, label, count in protocols(holdings.published)
+        ]
+        metrics = [(label, key) for key, label in metrics_of(chosen.level)]
+        ranked = chosen.metric if chosen.metric != "aupro" else "auroc"
+        return {
+            "level": chosen.level,
+            "metric": gr.Radio(choices=metrics, value=chosen.metric),
+            "domain": chosen.domain,
+            "protocol": gr.Dropdown(choices=listed, value=chosen.protocol),
+            "find": desk.text,
+            "run": gr.Dropdown(choices=runs, value=chosen.run),
+            "class_name": gr.Dropdown(
+                choices=view.class_choices(run), value=chosen.class_name or ""
+            ),
+            "run_a": gr.Dropdown(choices=runs, value=chosen.run),
+            "run_b": gr.Dropdown(choices=rivals, value=chosen.against),
+            "compared": ranked,
+        }
+
+    def _table(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark.html import table_html
+
+        table = self.overview(desk, holdings)
+        source = view.source_hint(bool(holdings.runs))
+        return {"table": table_html(table, desk.selection), "source": source}
+
+    def overview(self, desk: Desk, holdings: Holdings, **other: Any) -> Any:
+        """The table as the desk has it, with `other` settings."""
+        from demo.benchmark.table import overview
+
+        settings: dict[str, Any] = {**desk.table_settings(), **other}
+        return overview(holdings.published, holdings.newest, holdings.cards, **settings)
+
+    def _charts(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark import charts
+
+        chosen = desk.selection
+        spokes = [
+            self.overview(desk, holdings, domain=domain, level=level, sort=None)
+            for domain, level in _SPOKES
+            if level == "pixel" or chosen.metric != "aupro"
+        ]
+        runs = [
+            run
+            for run in holdings.newest
+            if chosen.domain == "all"
+            or getattr(holdings.cards.get(run.dataset), "domain", "") == chosen.domain
+        ]
+        return {
+            "bars": charts.bars(self.overview(desk, holdings)),
+            "radar": charts.radar(spokes),
+            "tradeoff": charts.tradeoff(runs, chosen.metric, chosen.level),
+        }
+
+    def _run(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark import charts
+        from demo.benchmark.html import facts_html
+
+        run, chosen = self._run_of(desk, holdings), desk.selection
+        about = view.about_html(run, chosen)
+        files = {kind: gr.Button(interactive=run is not None) for kind in FILES}
+        if run is not None:
+            return {
+                "about": about,
+                "heat": charts.heatmap(run),
+                "facts": facts_html(run),
+                **files,
+            }
+        figure = charts.empty(_NO_RUN)
+        if chosen.dataset is not None:
+            figure = charts.heatmap_published(holdings.published, chosen.protocol, chosen.dataset)
+        return {"about": about, "heat": figure, "facts": "", **files}
+
+    def _scores(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark import charts
+
+        run = self._run_of(desk, holdings)
+        if run is None:
+            return {name: charts.empty(_NO_RUN, 300) for name in _SCORE_CHARTS}
+        scores = self._library.book.scores(run, desk.selection.class_name)
+        cut = threshold_of(desk.selection, run)
+        # The review band belongs to the run's own threshold.
+        review = run.threshold.review_value if cut == run.threshold.value else None
+        return {
+            name: PlotData(type="plotly", plot=charts.threshold_json(name, scores, cut, review))
+            for name in _SCORE_CHARTS
+        }
+
+    def _gallery(self, desk: Desk, holdings: Holdings) -> Screen:
+        run = self._run_of(desk, holdings)
+        if run is None:
+            return {"gallery": ""}
+        scores = self._library.book.scores(run, desk.selection.class_name)
+        cut = threshold_of(desk.selection, run)
+        page, total = images_page(desk.selection, scores, cut, desk.offset, view.PAGE)
+        if desk.offset and not len(page):  # the threshold has left fewer
+            desk.offset = 0
+            page, total = images_page(desk.selection, scores, cut, 0, view.PAGE)
+        shown = view.gallery_html(desk.selection, page, total, desk.offset, scores, cut)
+        return {"gallery": shown}
+
+    def _inspector(self, desk: Desk, holdings: Holdings) -> Screen:
+        closed: Screen = {"flag_said": hidden(), "flag_region": gr.Column(visible=False)}
+        run, image = self._run_of(desk, holdings), desk.selection.image
+        if run is None or image is None:
+            return {"inspector": "", **closed}
+        row = self._row(desk, run)
+        if row is None:
+            return {"inspector": view.no_picture_html(image), **closed}
+        scores = self._library.book.scores(run, desk.selection.class_name)
+        cut = threshold_of(desk.selection, run)
+        near = neighbours(desk.selection, scores, cut)
+        with suppress(AdaClipError):  # the picture is not here, which the inspector says
+            closed["flag_said"] = said_html(self._services, self.subject(desk, holdings))
+        return {"inspector": view.inspector_html(desk.selection, row, near, cut), **closed}
+
+    def subject(self, desk: Desk, holdings: Holdings) -> Subject | None:
+        """The picture in the inspector, for a flag. Raises AdaClipError when it is not here."""
+        run = self._run_of(desk, holdings)
+        row = None if run is None else self._row(desk, run)
+        if run is None or row is None:
+            return None
+        cut = threshold_of(desk.selection, run)
+        own = run.threshold
+        threshold = own if cut == own.value else replace(own, value=cut, source="manual")
+        return run_subject(self._services, run, row, threshold)
+
+    def _row(self, desk: Desk, run: Run) -> dict[str, Any] | None:
+        frame = self._library.book.frame(run)
+        found = frame[frame["rel_path"] == desk.selection.image]
+        return None if found.empty else found.iloc[0].to_dict()
+
+    def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark import charts
+        from demo.benchmark.compare import compare
+        from demo.benchmark.html import compare_html
+
+        run = self._run_of(desk, holdings)
+        other = holdings.runs.get(desk.selection.against or "")
+        if run is None or other is None:
+            said = view.CHOOSE_TWO if len(holdings.runs) > 1 else view.ONE_RUN
+            return {
+                "comparison": f'<p class="bench-empty">{said}</p>',
+                "deltas": charts.empty(words.NA),
+                "agreement": charts.empty(words.NA),
+            }
+        frames = self._library.book.frame(run), self._library.book.frame(other)
+        found = compare(run, other, *frames, metric=desk.selection.metric)
+        return {
+            "comparison": compare_html(found),
+            "deltas": charts.deltas(found),
+            "agreement": charts.agreement(found),
+        }
+
+    def _measure(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.detect.tab import checkpoint_choices
+
+        choices = sources(self._services)
+        return {
+            "data": gr.Dropdown(choices=choices, value=choices[0][1]),
+            "checkpoint": gr.Dropdown(
+                choices=checkpoint_choices(self._services),
+                value=self._services.default_checkpoint().id,
+            ),
+        }
+
+    def _run_of(self, desk: Desk, holdings: Holdings) -> Run | None:
+        return holdings.runs.get(desk.selection.run or "")

@@ -1,0 +1,1 @@
+"""The Detect tab: photos in, verdicts and maps out."""

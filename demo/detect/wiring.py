@@ -1,0 +1,279 @@
+"""Which event of the Detect tab does what. Handlers pass ids and numbers to `DetectActions`.
+
+Events that need the device share one queue of one; those that only draw have their own, wider
+one, so that a slider answers while a batch runs. Everything but `/detect` is private.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gradio as gr
+
+from demo import intake
+from demo.annotate.flag_bar import wire_flag_bar
+from demo.detect.actions import DetectActions, Screen
+from demo.detect.tab import DetectTab
+from demo.guard import guarded, guarded_steps
+from demo.look import Look
+from demo.services import Services
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+DISPLAY: dict[str, Any] = {
+    **PRIVATE,
+    "concurrency_id": "display",
+    "concurrency_limit": 4,
+    "trigger_mode": "always_last",
+}
+# On a narrow screen the answer is below the fold: go there.
+_SHOW_STAGE = """() => {
+  const stage = document.querySelector("#stage");
+  if (window.innerWidth < 800) stage.scrollIntoView({ behavior: "smooth", block: "start" });
+}"""
+_SAVE_FILE = """(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  Object.assign(link, { href: file.url, download: file.orig_name || "result" });
+  link.click();
+}"""
+_KEEP_ADDRESS = """(name, checkpoint) => {
+  const query = new URLSearchParams(location.search);
+  if ((query.get("tab") ?? "detect") !== "detect") return;  // another tab's address
+  query.set("class", name ?? "");
+  query.set("checkpoint", checkpoint ?? "");
+  history.replaceState(null, "", `?${query}`);
+}"""
+
+
+class DetectWiring:
+    """Connects one DetectTab to its actions."""
+
+    def __init__(self, tab: DetectTab, services: Services) -> None:
+        self._tab, self._services = tab, services
+        self._do = DetectActions(services)
+        fields = {k: v for k, v in vars(tab).items() if k not in ("downloads", "flag")}
+        flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
+        self._parts: dict[str, Any] = {**fields, **tab.downloads, **flag}
+        self._outputs = list(self._parts.values())
+        self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
+        self._look += [tab.opacity, tab.colour_map, tab.scale]
+
+    def wire(self) -> None:
+        """All events of the tab."""
+        self._wire_pictures()
+        self._wire_looking()
+        self._wire_checkpoint()
+        self._wire_files()
+        self._wire_flag()
+
+    def _wire_pictures(self) -> None:
+        tab, settings = self._tab, [self._tab.key, self._tab.threshold, *self._look]
+
+        def dropped(
+            event: gr.EventData, name: Any, key: str, threshold: float, *look: Any
+        ) -> Screen:
+            files = (event._data or {}).get("files")
+            return self._do.dropped(key, files, name, threshold, _look_of(look))
+
+        def example(event: gr.EventData, key: str, threshold: float, *look: Any) -> Screen:
+            index = (event._data or {}).get("index")
+            return self._do.example(key, index, threshold, _look_of(look))
+
+        def cancel(key: str) -> Screen:
+            return self._do.cancel(key)
+
+        tab.drop.upload(
+            self._answer(dropped), [tab.class_name, *settings], self._outputs, **PRIVATE
+        )
+        chosen = tab.examples.select(self._answer(example), settings, self._outputs, **PRIVATE)
+        runs = [self._wire_run(chosen.success), self._wire_run(tab.detect.click)]
+        tab.cancel.click(
+            self._answer(cancel), tab.key, self._outputs, cancels=runs, queue=False, **PRIVATE
+        )
+
+    def _wire_run(self, when: Callable[..., Any]) -> Any:
+        """Check, then run; the run is what can be cancelled."""
+        tab = self._tab
+
+        def start(
+            key: str, judged: str, name: Any, checkpoint: str, threshold: float, *look: Any
+        ) -> Screen:
+            return self._do.start(key, judged, name, checkpoint, threshold, _look_of(look))
+
+        def run(key: str) -> Iterator[Screen]:
+            yield from self._do.run(key)
+
+        what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, tab.threshold, *self._look]
+        started = when(self._answer(start), what, self._outputs, **PRIVATE)
+        started.success(None, None, None, js=_SHOW_STAGE, **PRIVATE)
+        return started.success(self._answers(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
+
+    def _wire_looking(self) -> None:
+        tab = self._tab
+
+        def judge(key: str, threshold: float) -> Screen:
+            return self._do.judge(key, threshold)
+
+        def redraw(key: str, *look: Any) -> Screen:
+            return self._do.redraw(key, _look_of(look))
+
+        def select(event: gr.EventData, key: str) -> Screen:
+            return self._do.select(key, (event._data or {}).get("index"))
+
+        def reset(key: str, checkpoint: str) -> Screen:
+            return self._do.reset(key, checkpoint)
+
+        tab.threshold.change(
+            self._answer(judge), [tab.key, tab.threshold], self._outputs, **DISPLAY
+        )
+        # One event for all controls: answers cannot overtake each other, and the last one counts.
+        gr.on(
+            [control.change for control in self._look],
+            self._answer(redraw),
+            [tab.key, *self._look],
+            self._outputs,
+            **DISPLAY,
+        )
+        # Each press counts: the next one comes before the answer to the last.
+        each = DISPLAY | {"trigger_mode": "multiple"}
+        tab.listing.select(self._answer(select), tab.key, self._outputs, **each)
+        for button, by in ((tab.previous, -1), (tab.next, 1)):
+            button.click(self._answer(self._stepper(by)), tab.key, self._outputs, **each)
+        tab.reset.click(self._answer(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY)
+
+    def _stepper(self, by: int) -> Callable[[str], Screen]:
+        def step(key: str) -> Screen:
+            return self._do.step(key, by)
+
+        return step
+
+    def _wire_checkpoint(self) -> None:
+        tab = self._tab
+        what = [tab.key, tab.checkpoint, tab.class_name]
+
+        def describe(key: str, checkpoint: str, class_name: Any) -> Screen:
+            return self._do.describe(key, checkpoint, class_name)
+
+        def fetch(key: str, checkpoint: str, class_name: Any) -> Iterator[Screen]:
+            yield from self._do.fetch(key, checkpoint, class_name)
+
+        def cancelled(key: str, checkpoint: str, class_name: Any) -> Screen:
+            return self._do.fetch_cancelled(key, checkpoint, class_name)
+
+        chosen = [tab.checkpoint.change, tab.class_name.change]
+        gr.on(chosen, self._answer(describe), what, self._outputs, **DISPLAY)
+        address = [tab.class_name, tab.checkpoint]
+        gr.on(chosen, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
+        job = tab.fetch.click(
+            self._answers(fetch),
+            what,
+            self._outputs,
+            concurrency_id="fetch",
+            concurrency_limit=1,
+            **PRIVATE,
+        )
+        tab.fetch_cancel.click(
+            self._answer(cancelled), what, self._outputs, cancels=[job], queue=False, **PRIVATE
+        )
+
+    def _wire_files(self) -> None:
+        tab = self._tab
+        for kind, button in tab.downloads.items():
+            written = button.click(
+                self._answers(self._downloader(kind)),
+                [tab.key, tab.threshold, *self._look],
+                self._outputs,
+                concurrency_id="files",
+                concurrency_limit=2,
+                **PRIVATE,
+            )
+            written.success(None, tab.carrier, None, js=_SAVE_FILE, **PRIVATE)
+
+    def _wire_flag(self) -> None:
+        """What a person says of a verdict; the table shows it as well."""
+        tab = self._tab
+
+        def listing(key: str) -> Screen:
+            return self._do.listing(key)
+
+        for saved in wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key]):
+            saved.success(self._answer(listing), tab.key, self._outputs, **DISPLAY)
+
+    def _downloader(self, kind: str) -> Callable[..., Iterator[Screen]]:
+        def download(key: str, threshold: float, *look: Any) -> Iterator[Screen]:
+            yield from self._do.download(key, kind, threshold, _look_of(look))
+
+        return download
+
+    def _answer(self, handler: Callable[..., Screen]) -> Callable[..., Any]:
+        """`handler` with component names turned into components, and errors into words."""
+
+        def named(*args: Any) -> dict[Any, Any]:
+            return self._components(handler(*args))
+
+        return _signed(guarded(named), handler)
+
+    def _answers(self, handler: Callable[..., Iterator[Screen]]) -> Callable[..., Any]:
+        """The same for a generator."""
+
+        def named(*args: Any) -> Iterator[dict[Any, Any]]:
+            for screen in handler(*args):
+                yield self._components(screen)
+
+        return _signed(guarded_steps(named), handler)
+
+    def _components(self, screen: Screen) -> dict[Any, Any]:
+        return {self._parts[name]: value for name, value in screen.items()}
+
+
+def wire_api(services: Services) -> None:
+    """The one public endpoint, `/detect`, with components of its own that are never shown."""
+    image = gr.File(visible=False, label="image", type="filepath")
+    class_name = gr.Textbox(services.defaults.class_name, visible=False, label="class_name")
+    checkpoint = gr.Textbox(services.default_checkpoint().id, visible=False, label="checkpoint")
+    threshold = gr.Number(None, visible=False, label="threshold, 0 to 1; empty: recommended")
+    answer = gr.JSON(visible=False, label="result")
+
+    def detect(
+        image: Any, class_name: Any, checkpoint: Any, threshold: Any = None
+    ) -> dict[str, Any]:
+        path = intake.api_image(image, services.store.folder)
+        return intake.detect_one(services, path, class_name, str(checkpoint), threshold)
+
+    gr.Button(visible=False).click(
+        guarded(detect),
+        [image, class_name, checkpoint, threshold],
+        answer,
+        preprocess=False,  # what was sent is checked as it is, like the page's uploads
+        api_name="detect",
+        api_description=(
+            "Judge one picture: image (file), class_name (what it shows, in words), checkpoint "
+            "(id), threshold (0 to 1, or none for the recommended one). Returns image, class_name, "
+            "anomaly_score, verdict, threshold, threshold_source, checkpoint, seconds."
+        ),
+        show_progress="hidden",
+        **DEVICE,
+    )
+
+
+def _look_of(values: tuple[Any, ...]) -> Look:
+    """The display settings, in the order of the components."""
+    map_threshold, min_area, view, opacity, colour_map, scale = values
+    return Look(
+        map_threshold=map_threshold,
+        min_area_percent=min_area,
+        view=view,
+        opacity=opacity,
+        colour_map=colour_map,
+        scale=scale,
+    )
+
+
+def _signed(wrapper: Callable[..., Any], handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Gradio reads a handler's signature to know that it wants the event's data."""
+    wrapper.__wrapped__ = handler  # type: ignore[attr-defined]
+    wrapper.__name__ = handler.__name__
+    wrapper.__annotations__ = dict(handler.__annotations__)
+    return wrapper
