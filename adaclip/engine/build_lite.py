@@ -43,6 +43,8 @@ from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 
 TRAINING_SEED, VALIDATION_SEED = 1, 2
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
+# What its card in the page says first.
+NOTE = "Good at cracks and solar cells; takes contours and edges of unfamiliar parts for defects."
 # Never trained on: unseen kinds say how well the rest carries over.
 UNSEEN_KINDS = (
     *("steel_strip", "plastic", "glass", "printed_pattern", "wafer", "grain_bed"),
@@ -267,7 +269,7 @@ def metadata_of(judged: lite_calibration.Judged, recipe: Recipe) -> dict[str, An
         "map_threshold": judged.map_threshold(),
         "licence": "MIT; backbone DINOv2 Apache-2.0",
         "includes_backbone": True,
-        "details": {"note": "", "recipe": asdict(recipe), "unseen_kinds": list(UNSEEN_KINDS)},
+        "details": {"note": NOTE, "recipe": asdict(recipe), "unseen_kinds": list(UNSEEN_KINDS)},
     }
 
 
