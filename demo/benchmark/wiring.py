@@ -22,6 +22,8 @@ from demo.guard import guarded
 from demo.services import Services
 
 LOOK: dict[str, Any] = {**PRIVATE, "concurrency_id": "benchmark", "concurrency_limit": 4}
+# Each click and each step back counts, also one that comes before the answer to the last.
+EACH: dict[str, Any] = {**LOOK, "trigger_mode": "multiple"}
 LAST: dict[str, Any] = {**LOOK, "trigger_mode": "always_last"}
 FILES: dict[str, Any] = {**PRIVATE, "concurrency_id": "files", "concurrency_limit": 2}
 
@@ -66,9 +68,9 @@ class BenchmarkWiring:
             _, row = tab.pictures.pixels(asked.get("run"), asked.get("image"))
             return spoken(str(row["class_name"]))
 
-        tab.link.arrive(self._answer(arrive), tab.key, self._outputs, **LOOK)
-        tab.link.act(self._answer(act), tab.key, self._outputs, **LOOK)
-        tab.link.steer(self._answer(steer), tab.key, self._outputs, **LOOK)
+        tab.link.arrive(self._answer(arrive), tab.key, self._outputs, **EACH)
+        tab.link.act(self._answer(act), tab.key, self._outputs, **EACH)
+        tab.link.steer(self._answer(steer), tab.key, self._outputs, **EACH)
         tab.link.hand_over(_signed(guarded(to_detect), to_detect), None, detect.class_name, **LOOK)
 
     def _wire_controls(self, tab: BenchmarkTab) -> None:
