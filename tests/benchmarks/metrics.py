@@ -129,7 +129,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"{arguments.pixels} pixels, {arguments.abnormal:.0%} abnormal, numpy {np.__version__}")
     compare(arguments.pixels, arguments.abnormal)
-    spilled(arguments.spilled, arguments.abnormal)
+    if arguments.spilled:
+        spilled(arguments.spilled, arguments.abnormal)
 
 
 if __name__ == "__main__":
