@@ -225,6 +225,7 @@ class DetectWiring:
         return _signed(guarded_steps(named), handler)
 
     def _components(self, screen: Screen) -> dict[Any, Any]:
+        screen = screen or {"key": gr.skip()}  # Gradio takes no empty answer
         return {self._parts[name]: value for name, value in screen.items()}
 
 
