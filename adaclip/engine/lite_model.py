@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adaclip.config import ModelConfig, PreprocessingConfig
+from adaclip.engine.device import cpu_has_bf16
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.backbone import build_clip, fit_to_image_size
+from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -42,6 +44,16 @@ def new_model(backbone_file: Path) -> AdaCLIP:
     clip: Any = build_clip(LITE_BACKBONE_CONFIG)
     clip.visual.load_state_dict(read_image_tower(backbone_file))
     return AdaCLIP(clip, LITE_MODEL)
+
+
+def model_of(file: Path) -> AdaCLIP:
+    """An earlier lite, to be trained further."""
+    learned, backbone = read_tensors(file)
+    clip = build_clip(LITE_BACKBONE_CONFIG)
+    load_backbone(clip, backbone, str(file))
+    model = AdaCLIP(clip, LITE_MODEL)
+    load_learned(model, learned, str(file))
+    return model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +105,8 @@ class Positions:
 
 
 def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
-    """The model's output with the heavy arithmetic in bf16, the comparison in fp32."""
-    with torch.autocast("cpu", torch.bfloat16):
+    """The model's output; the heavy arithmetic in bf16 where the CPU is fast in it."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=cpu_has_bf16()):
         class_token, tokens = model.encode_image(images, None)
         projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
         # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.

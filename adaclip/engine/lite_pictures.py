@@ -40,6 +40,7 @@ class PicturePairs(Dataset[Batch]):
     def __init__(
         self, *, seed: int, pairs: int, sizes: tuple[int, ...], kinds: tuple[str, ...], count: int
     ) -> None:
+        """`pairs` are those of a batch of the smallest size; of larger pictures it holds fewer."""
         self.seed, self.pairs, self.sizes = seed, pairs, sizes
         self.kinds, self.count = kinds, count
 
@@ -49,10 +50,17 @@ class PicturePairs(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         size = int(np.random.default_rng((self.seed, index)).choice(self.sizes))
         images, masks, names, kinds = [], [], [], []
-        for number in range(index * self.pairs, (index + 1) * self.pairs):
+        # As many patches in every batch, so that every step takes the same time.
+        pairs = max(1, round(self.pairs * (min(self.sizes) / size) ** 2))
+        for number in range(index * self.pairs, index * self.pairs + pairs):
             for defective in (True, False):
                 sample = generate(
-                    self.seed, number, size=size, defective=defective, kinds=self.kinds
+                    self.seed,
+                    number,
+                    size=size,
+                    defective=defective,
+                    kinds=self.kinds,
+                    framed=True,
                 )
                 pixels = preprocess(sample.image, size, LITE_PREPROCESSING)
                 images.append(torch.from_numpy(pixels))

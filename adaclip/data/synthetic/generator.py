@@ -1,7 +1,7 @@
 """Synthetic inspection pictures with exact defect masks, drawn entirely by this package.
 
-`generate` is a pure function of its arguments. It draws from four independent streams (choices,
-scene, defect, camera), so the normal twin of a defective picture is the same call with
+`generate` is a pure function of its arguments. It draws from five independent streams (choices,
+scene, framing, defect, camera), so the normal twin of a defective picture is the same call with
 `defective=False`: the same thing in the same light, without the defect.
 """
 
@@ -26,6 +26,7 @@ from adaclip.data.synthetic import (
 from adaclip.data.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
 from adaclip.data.synthetic.defects import Defect
 from adaclip.data.synthetic.fields import Rng
+from adaclip.data.synthetic.framing import draw_framed_scene
 from adaclip.data.synthetic.scene import (
     BENCHMARK_KINDS,
     MATERIAL_KINDS,
@@ -195,11 +196,13 @@ def generate(
     defective: bool | None = None,
     kinds: Collection[str] | None = None,
     defect_types: Collection[str] | None = None,
+    framed: bool = False,
 ) -> SyntheticSample:
     """Draw picture `index` of the endless series `seed`, `size` x `size` pixels.
 
     `defective` None leaves it to the seed, half and half. `kinds` and `defect_types` restrict
     what is drawn (None: everything but the held-out BENCHMARK_KINDS and BENCHMARK_DEFECTS).
+    `framed` also draws close-ups, parts that end inside the picture and tolerated specks.
     Raises InputError for values that cannot be drawn.
     """
     if seed < 0 or index < 0:
@@ -208,11 +211,15 @@ def generate(
         raise InputError(f"size must be 64 to 2048 pixels, not {size}")
     chosen_kinds = _known("kind", kinds, MATERIAL_KINDS + OBJECT_KINDS, BENCHMARK_KINDS)
     chosen_types = _known("defect type", defect_types, DEFECT_TYPES, BENCHMARK_DEFECTS)
-    choices, scene_rng, defect_rng, camera_rng = np.random.default_rng((seed, index)).spawn(4)
+    streams = np.random.default_rng((seed, index)).spawn(5)
+    choices, scene_rng, defect_rng, camera_rng, framing_rng = streams
     kind = _pick_kind(choices, chosen_kinds)
     drawn = bool(choices.random() < 0.5)
     shape = render_shape(choices, size)
-    scene = draw_scene(scene_rng, kind, shape)
+    if framed:
+        scene = draw_framed_scene(scene_rng, framing_rng, kind, shape)
+    else:
+        scene = draw_scene(scene_rng, kind, shape)
     image, mask, defect_type = scene.image, np.zeros(shape, bool), None
     exposure = draw_exposure(camera_rng, shape, _GREY[scene.is_object])
     if drawn if defective is None else defective:
