@@ -18,7 +18,8 @@ def material(seed: int = 4) -> Scene:
 @pytest.mark.parametrize("kind", MATERIAL_KINDS + OBJECT_KINDS)
 def test_every_kind_can_be_framed(kind: str) -> None:
     sample = generate(3, 8, size=96, kinds=(kind,), framed=True, defective=True)
-    assert sample.image.shape == (96, 96, 3) and sample.mask.any()
+    assert sample.image.shape == (96, 96, 3)
+    assert sample.mask.any()
 
 
 def test_framing_is_left_out_unless_asked_for() -> None:
@@ -32,9 +33,7 @@ def test_framing_is_left_out_unless_asked_for() -> None:
 
 @pytest.mark.parametrize("index", range(6))
 def test_a_framed_picture_and_its_twin_differ_only_by_the_defect(index: int) -> None:
-    bad, good = (
-        generate(11, index, size=128, defective=d, framed=True) for d in (True, False)
-    )
+    bad, good = (generate(11, index, size=128, defective=d, framed=True) for d in (True, False))
     change = np.abs(bad.image.astype(int) - good.image.astype(int)).max(-1)
     assert not good.mask.any()
     assert change[bad.mask].mean() > 4 * change[~bad.mask].mean()
@@ -44,7 +43,8 @@ def test_a_part_ends_inside_the_picture_and_something_else_begins() -> None:
     shown = [with_edges(np.random.default_rng(seed), material()) for seed in range(12)]
     for scene in shown:
         assert scene.image.shape == (160, 200, 3)
-        assert scene.image.min() >= 0 and scene.image.max() <= 1
+        assert scene.image.min() >= 0
+        assert scene.image.max() <= 1
         beyond = scene.foreground < 0.5
         assert beyond.mean() < 0.6
         assert np.allclose(scene.image[scene.foreground == 0], scene.ground[scene.foreground == 0])
