@@ -96,8 +96,8 @@ def _sides(rng: Rng, shape: Shape, unit: float) -> list[np.ndarray]:
         tilt = rng.uniform(-0.04, 0.04) if rng.random() < 0.6 else 0.0
         depth = (across if side % 2 == 0 else extent - 1 - across) - inset * extent + tilt * along
         if rough:
-            wave = noise(rng, shape, rng.uniform(8, 60) * unit)
-            depth = depth + rng.uniform(0.5, 3) * unit * wave
+            swing = rng.uniform(0.5, 3) * unit
+            depth = depth + swing * noise(rng, shape, rng.uniform(8, 60) * unit)
         distances.append(np.broadcast_to(depth, shape).astype(np.float32))
     return distances
 
