@@ -61,7 +61,7 @@ class BenchmarkActions:
             elif "sort" in data:
                 screen = self._sorted(desk, str(data["sort"])[:200])
             elif "pin" in data:
-                screen = self._pinned(desk, str(data["pin"])[:200])
+                screen = self._pinned(desk, str(data["pin"]))
             elif "turn" in data:
                 screen = self._turned(desk, data["turn"])
             elif "view" in data:
@@ -104,12 +104,9 @@ class BenchmarkActions:
         return self._draw(desk, self._library.holdings(), step=False)
 
     def _pinned(self, desk: Desk, column: str) -> Screen:
-        if column in desk.pinned:
-            desk.pinned = tuple(one for one in desk.pinned if one != column)
-        else:
-            desk.pinned = (*desk.pinned, column)[-12:]
+        desk.pin(column)
         desk.stale |= {"table", "charts"}
-        return self._draw(desk, self._library.holdings(), step=False)
+        return self._draw(desk, self._library.holdings(), step=True)
 
     def _turned(self, desk: Desk, by: Any) -> Screen:
         if by not in (1, -1):
