@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +15,7 @@ MOST = 512
 MOST_PINS = 12
 VIEW_PARTS = {
     "results": ("controls", "table", "charts"),
-    "run": ("controls", "run", "scores", "gallery", "inspector"),
+    "run": ("controls", "run", "scores", "marks", "gallery", "inspector"),
     "compare": ("controls", "compare"),
     "measure": ("measure",),
 }
@@ -25,7 +25,7 @@ _AFFECTS = {
     "run": EVERYTHING - {"charts", "measure"},
     "dataset": EVERYTHING - {"charts", "measure"},
     "class_name": {"controls", "scores", "gallery", "inspector"},
-    "threshold": {"scores", "gallery", "inspector"},
+    "threshold": {"marks", "gallery", "inspector"},
     "outcome": {"gallery", "inspector"},
     "score_range": {"gallery", "inspector"},
     "image": {"inspector"},
@@ -35,6 +35,7 @@ _AFFECTS = {
     "domain": {"controls", "table", "charts"},
     "protocol": {"controls", "table", "charts"},
 }
+MOVED = _AFFECTS["threshold"]
 # A link with one of these is of one run's page.
 _OF_A_RUN = ("run", "class", "threshold", "outcome", "scores", "image")
 # Changes that are no step of their own: back goes to before them.
@@ -101,11 +102,12 @@ class Desk:
         self.selection = selection
         return bool(changed - _NO_STEP)
 
-    def to_draw(self) -> set[str]:
-        """The stale parts of the open view; they are not stale any more."""
-        parts = self.stale & set(VIEW_PARTS[self.view])
+    def to_draw(self, among: Collection[str] = EVERYTHING) -> set[str]:
+        """The stale parts of the open view, of those asked for; they are not stale any more."""
+        parts = self.stale & set(VIEW_PARTS[self.view]) & set(among)
         self.stale -= parts
-        return parts
+        # A chart that is drawn anew has the threshold's marks.
+        return parts - {"marks"} if "scores" in parts else parts
 
     def query(self) -> str:
         """The address of this view."""

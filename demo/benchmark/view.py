@@ -39,6 +39,15 @@ def act(patch: Mapping[str, str]) -> str:
     return f'type="button" data-act="bench" data-patch="{esc(json.dumps(dict(patch)))}"'
 
 
+def address_html(
+    query: str, *, step: bool = False, changes: Mapping[str, Any] | None = None
+) -> str:
+    """For the browser: the view's address, whether it is a step of its own, and what moves in
+    charts that are drawn already."""
+    moved = f' data-changes="{esc(json.dumps(changes))}"' if changes else ""
+    return f'<i data-query="{esc(query)}" data-step="{"push" if step else "replace"}"{moved}></i>'
+
+
 def problems_html(problems: Sequence[str], notes: Sequence[str] = ()) -> str:
     """What could not be read, folded away; what of a link is not followed, in the open."""
     said = "".join(f'<p class="notice warn">{icon("warning")}{esc(note)}</p>' for note in notes)

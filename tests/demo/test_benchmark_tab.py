@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -90,8 +91,11 @@ def test_a_click_is_a_step_back_can_undo_and_a_threshold_is_none(page):
     assert 'data-step="push"' in clicked["link"]
     moved = page.moved(key, 0.3)
     assert 'data-step="replace"' in moved["link"]
-    assert {"histogram", "confusion", "roc", "precision_recall", "gallery"} <= set(moved)
-    assert not {"heat", "facts", "table"} & set(moved)
+    changes = json.loads(html.unescape(re.search('data-changes="([^"]*)"', moved["link"]).group(1)))
+    assert set(changes) == {"chart-histogram", "chart-confusion", "chart-roc", "chart-pr"}
+    assert "gallery" in moved
+    assert not {"histogram", "roc", "heat", "facts", "table"} & set(moved)
+    assert "data-changes" not in page.act(key, {"patch": {"class": "metal_nut"}})["link"]
 
 
 def test_the_slider_repeating_what_was_set_changes_nothing(page):
