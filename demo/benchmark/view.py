@@ -104,9 +104,8 @@ def about_html(run: Any, selection: Selection) -> str:
     if command:
         parts.append(f"<code title='Repeats this run'>{esc(command)}</code>")
     line = f'<p class="bench-line">{"<i></i>".join(f"<span>{part}</span>" for part in parts)}</p>'
-    leak = results.get("leak")
-    if leak:
-        line += f'<p class="notice warn">{icon("warning")}{esc(str(leak))}</p>'
+    for said in filter(None, (results.get("leak"), *results.get("warnings", ()))):
+        line += f'<p class="notice warn">{icon("warning")}{esc(str(said))}</p>'
     return line
 
 
