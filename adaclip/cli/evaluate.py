@@ -146,6 +146,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     ) as writer:
         if writer.header["leak"]:
             write(f"adaclip: note: {writer.header['leak']}", sys.stderr)
+        for warning in writer.header.get("warnings", []):
+            write(f"adaclip: warning: {warning}", sys.stderr)
         results = _run(detector, samples, writer, synthetic)
         if results is None:
             return 130

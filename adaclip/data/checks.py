@@ -16,6 +16,7 @@ from adaclip.errors import DatasetError, ImageError
 # In the order of the report.
 FINDING_KINDS = (
     "missing image",
+    "missing label",
     "missing mask",
     "mask without image",
     "duplicate name",

@@ -55,13 +55,13 @@ def read_manifest(table: Path, dataset: str) -> Pairing:
             continue
         cells = [cell.strip() for cell in row.get("mask", "").split(MASK_SEPARATOR)]
         masks = [inside(root, cell, where) for cell in cells if cell] if anomalous else []
-        for mask in masks:
-            if not mask.is_file():
-                pairing.note("missing mask", mask, f"line {line} names it")
+        missing = [mask for mask in masks if not mask.is_file()]
+        for mask in missing:
+            pairing.note("missing mask", mask, f"line {line} names it")
         pairing.add(
             image,
             class_name=row["class_name"],
             defect_type=(row.get("defect_type") or "defect") if anomalous else None,
-            masks=[mask for mask in masks if mask.is_file()],
+            masks=[] if missing else masks,  # half of a mask would be a wrong one
         )
     return pairing

@@ -87,7 +87,8 @@ def read_ksdd(pairing: Pairing, card: Card, layout: LayoutCard, split: str) -> b
         for image in images:
             label = labels.get(image.stem)
             if label is None:
-                pairing.note("missing mask", image, f"{image.stem}_label.bmp is not beside it")
+                detail = f"{image.stem}_label.bmp, which says whether it is normal, is missing"
+                pairing.note("missing label", image, detail)
                 continue
             try:
                 defective = bool(read_mask_file(label).any())

@@ -26,15 +26,17 @@ _NUMBER = re.compile(r"[_-]\d+$")
 
 ProblemKind = Literal[
     "missing image",
+    "missing label",
     "missing mask",
     "mask without image",
     "duplicate name",
     "unlisted image",
     "unreadable",
 ]
-# These make results wrong without a word, so nothing is loaded while there are any.
+# These make results wrong without a word, so nothing is loaded while there are any. An anomalous
+# image whose mask is missing is loaded: it counts at image level, and a run says how many did.
 GRAVE: frozenset[ProblemKind] = frozenset(
-    {"missing image", "missing mask", "duplicate name", "unreadable"}
+    {"missing image", "missing label", "duplicate name", "unreadable"}
 )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from adaclip.config import MAX_IMAGE_PIXELS
 from adaclip.data.images import EXTENSIONS, FORMATS, printable
@@ -61,25 +61,30 @@ def read_mask(sample: Sample, size: tuple[int, int]) -> np.ndarray | None:
     """(H, W) bool, True on defect pixels; `size` is the image's own (height, width).
 
     All False for a normal image. None when an anomalous image has no mask: it counts at image
-    level only. Raises DatasetError for a mask that cannot be read or has another size.
+    level only. Raises DatasetError for a mask that cannot be read or has another size; it names
+    the mask by its path below the samples' root, so that what is recorded can be shared.
     """
     if not sample.anomalous:
         return np.zeros(size, bool)
     mask: np.ndarray | None = None
     for path in sample.mask_paths:
-        part = read_mask_file(path, above=sample.mask_rule.above)
+        name = _relative(path, sample)
+        part = read_mask_file(path, above=sample.mask_rule.above, name=name)
         if part.shape != tuple(size):
             raise DatasetError(
-                f"{printable(str(path))}: the mask is {part.shape[1]} x {part.shape[0]} pixels and "
+                f"{printable(name)}: the mask is {part.shape[1]} x {part.shape[0]} pixels and "
                 f"its image {size[1]} x {size[0]}; save the mask at its image's size"
             )
         mask = part if mask is None else mask | part
     return mask
 
 
-def read_mask_file(path: Path, *, above: int | None = None) -> np.ndarray:
-    """(H, W) bool of one mask file, by MaskRule's `above`. Raises DatasetError."""
-    shown = printable(str(path))
+def read_mask_file(path: Path, *, above: int | None = None, name: str = "") -> np.ndarray:
+    """(H, W) bool of one mask file, by MaskRule's `above`.
+
+    Raises DatasetError, which calls it `name`, or else by its path.
+    """
+    shown = printable(name or str(path))
     try:
         # Pillow warns of metadata and sizes; the one is dropped, the other checked below.
         with warnings.catch_warnings():
@@ -95,12 +100,25 @@ def read_mask_file(path: Path, *, above: int | None = None) -> np.ndarray:
                 return _levels(file) > above
     except DatasetError:
         raise
+    except UnidentifiedImageError as error:  # whose words name the folders above
+        raise _unreadable(shown, "it is no picture") from error
     # Pillow's decoders answer damaged data with errors of a dozen types.
     except Exception as error:
-        raise DatasetError(
-            f"{shown}: the mask cannot be read ({printable(str(error))}); "
-            "put back the dataset's own file"
-        ) from error
+        raise _unreadable(shown, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _unreadable(shown: str, reason: str) -> DatasetError:
+    return DatasetError(
+        f"{shown}: the mask cannot be read ({printable(reason)}); put back the dataset's own file"
+    )
+
+
+def _relative(path: Path, sample: Sample) -> str:
+    """POSIX path below the root that the sample was loaded from; the name of a file elsewhere."""
+    root = sample.image_path
+    for _ in PurePosixPath(sample.rel_path).parts:
+        root = root.parent
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
 def is_image_name(name: str) -> bool:

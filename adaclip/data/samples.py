@@ -19,8 +19,9 @@ def load_samples(root: Path, dataset: str | None = None, *, split: str = "test")
     `dataset` is a card's key, whose layouts are tried; None recognises the dataset by its tree:
     a published one, else a tree of the MVTec kind (one class, or a folder of classes), else a
     CSV manifest (`manifest.csv` in the folder, or `root` itself). `split` is "test" or "train".
-    Raises DatasetError for a folder that is none of these, for masks or images that are missing,
-    for names that stand twice, and for a dataset without images.
+    An anomalous image whose mask is missing has none (`checks` reports it). Raises DatasetError
+    for a folder that is none of these, for images or labels that are missing, for names that stand
+    twice, and for a dataset without images.
     """
     pairing = read_tree(Path(root), dataset, split=split).pairing
     grave = [problem for problem in pairing.problems if problem.kind in GRAVE]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaclip import __version__
 from adaclip.config import EvaluateConfig
+from adaclip.data.images import printable
 from adaclip.data.registry import dataset_name
 from adaclip.engine.image_sources import SYNTHETIC
 from adaclip.errors import CheckpointError
@@ -61,6 +62,7 @@ def new_header(
         "checkpoint_title": info.title,
         "checkpoint_sha256": digest,
         "leak": leak(info, dataset),
+        "warnings": [] if data_root is None else mask_warnings(samples),
         "created_utc": utc_now(),
         "finished_utc": None,
         "complete": False,
@@ -104,6 +106,20 @@ def leak(info: CheckpointInfo, dataset: str) -> str | None:
         f"{info.title} was trained on {dataset_name(dataset)}: its values here are not zero-shot "
         "and not to be compared with those of a model that has not seen the set."
     )
+
+
+def mask_warnings(samples: Sequence[Sample]) -> list[str]:
+    """A sentence when only some of the anomalous images have masks: probably a mistake."""
+    anomalous = [sample for sample in samples if sample.anomalous]
+    bare = [sample.rel_path for sample in anomalous if sample.mask_path is None]
+    if not bare or len(bare) == len(anomalous):
+        return []
+    have = "has no mask and is" if len(bare) == 1 else "have no mask and are"
+    named = ", ".join(map(printable, bare[:3])) + (", ..." if len(bare) > 3 else "")
+    return [
+        f"{len(bare)} of {len(anomalous)} anomalous images {have} left out of the pixel metrics: "
+        f"{named}. Is a file missing? `adaclip datasets --root DIR` lists all of them."
+    ]
 
 
 def weights_sha256(info: CheckpointInfo) -> str | None:

@@ -220,6 +220,9 @@ class _Checker:
         for key in ("leak", "data_root", "finished_utc", "checkpoint_sha256"):
             value = results.get(key, 0)
             self._expect(value is None or isinstance(value, str), key)
+        warnings = results.get("warnings", [])
+        texts = isinstance(warnings, list) and all(isinstance(one, str) for one in warnings)
+        self._expect(texts, "warnings")
         threshold = results.get("threshold")
         self._expect(isinstance(threshold, dict), "threshold")
         assert isinstance(threshold, dict)

@@ -50,9 +50,11 @@ document.addEventListener("click", (event) => {
 });
 window.addEventListener("popstate", follow);
 
-// What the server says the address is.
+// What the server says the address is, and what a moved threshold changes in the charts.
 watch("value", () => {
   const said = element.querySelector("[data-query]");
+  changes = JSON.parse(said?.dataset.changes ?? "{}");
+  change();
   if (!said || (query().get("tab") ?? "detect") !== "benchmark") return;
   const now = new URLSearchParams(said.dataset.query);
   const theme = query().get("__theme");
@@ -95,6 +97,19 @@ const room = new ResizeObserver((entries) => {
     if (plot?.offsetParent && plot._fullLayout) window.Plotly?.Plots.resize(plot);
   }
 });
+let changes = {};
+function change() {
+  for (const [id, { keep, traces, layout }] of Object.entries(changes)) {
+    const plot = $(`#${id} .js-plotly-plot`);
+    if (!plot?._fullLayout || !window.Plotly) continue; // tried again when it is there
+    delete changes[id];
+    const { Plotly } = window;
+    if (traces.length || plot.data.length !== keep) {
+      const data = [...plot.data.slice(0, keep), ...traces];
+      Plotly.react(plot, data, { ...plot.layout, ...layout });
+    } else if (Object.keys(layout).length) Plotly.relayout(plot, layout);
+  }
+}
 function hook() {
   for (const plot of root()?.querySelectorAll(".js-plotly-plot") ?? []) {
     if (plot.benchHooked || !plot.on) continue;
@@ -227,10 +242,17 @@ new MutationObserver(() => {
     queued = false;
     if (!root()) return;
     hook();
+    change();
     thumbnails();
     inspect();
   });
 }).observe(document.body, { childList: true, subtree: true });
+
+// Plotly takes the browser most of a second to take in: while nothing else is to be done.
+const ahead = () => props.plots && import(new URL(`assets/${props.plots}`, document.baseURI).href);
+setTimeout(() => (window.requestIdleCallback ?? setTimeout)(() => {
+  ahead()?.catch?.(() => {});
+}), 1500);
 
 // The tab bar may come a moment later than this.
 let tries = 0;

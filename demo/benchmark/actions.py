@@ -6,7 +6,6 @@ parts that depend on it as stale; those of the open view are drawn, the others w
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,7 @@ from adaclip.stores.run_results import Run
 from demo import messages
 from demo.annotate.flagging import Subject
 from demo.benchmark import view
-from demo.benchmark.desk import Desk, Desks
+from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.library import Holdings, Library
 from demo.benchmark.screens import Screen, Screens
 from demo.benchmark.select import threshold_of
@@ -61,7 +60,7 @@ class BenchmarkActions:
             elif "sort" in data:
                 screen = self._sorted(desk, str(data["sort"])[:200])
             elif "pin" in data:
-                screen = self._pinned(desk, str(data["pin"])[:200])
+                screen = self._pinned(desk, str(data["pin"]))
             elif "turn" in data:
                 screen = self._turned(desk, data["turn"])
             elif "view" in data:
@@ -104,12 +103,9 @@ class BenchmarkActions:
         return self._draw(desk, self._library.holdings(), step=False)
 
     def _pinned(self, desk: Desk, column: str) -> Screen:
-        if column in desk.pinned:
-            desk.pinned = tuple(one for one in desk.pinned if one != column)
-        else:
-            desk.pinned = (*desk.pinned, column)[-12:]
+        desk.pin(column)
         desk.stale |= {"table", "charts"}
-        return self._draw(desk, self._library.holdings(), step=False)
+        return self._draw(desk, self._library.holdings(), step=True)
 
     def _turned(self, desk: Desk, by: Any) -> Screen:
         if by not in (1, -1):
@@ -205,16 +201,15 @@ class BenchmarkActions:
         moving: bool = False,
         arriving: bool = False,
     ) -> Screen:
-        screen: Screen = {
-            "link": _address(desk, "push" if step else "replace"),
-            "problems": view.problems_html(holdings.problems, desk.notes),
-        }
+        parts = desk.to_draw(MOVED if moving else EVERYTHING)
+        screen = self._screens.draw(desk, holdings, parts)
+        changes = screen.pop("changes", None)
+        screen["link"] = view.address_html(desk.query(), step=step, changes=changes)
+        screen["problems"] = view.problems_html(holdings.problems, desk.notes)
         if step or arriving:
             screen["views"] = gr.Tabs(selected=desk.view)
-        parts = desk.to_draw()
-        screen |= self._screens.draw(desk, holdings, parts)
         # The slider is left to the hand that moves it.
-        if {"run", "scores"} & parts and not moving:
+        if {"run", "scores", "marks"} & parts and not moving:
             run = holdings.runs.get(desk.selection.run or "")
             if run is not None:
                 screen["threshold"] = threshold_of(desk.selection, run)
@@ -248,11 +243,6 @@ class BenchmarkActions:
     def desk_of(self, key: str) -> tuple[str, Desk]:
         """A visitor's desk, for what is measured."""
         return self._desks.get(key)
-
-
-def _address(desk: Desk, step: str) -> str:
-    """For the browser: the view's address, and whether it is a step of its own."""
-    return f'<i data-query="{html.escape(desk.query())}" data-step="{step}"></i>'
 
 
 def _patch_of(value: Any) -> dict[str, str]:

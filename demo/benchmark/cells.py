@@ -202,6 +202,14 @@ def run_lines(run: RunLike) -> list[str]:
     return lines
 
 
+def _maskless(rows: Sequence[Mapping[str, Any]], level: str) -> list[str]:
+    """How many anomalous images a pixel value leaves out."""
+    count = sum(int(row.get("without_mask") or 0) for row in rows)
+    if level != "pixel" or not count:
+        return []
+    return [f"{words.images(count)} without a mask left out"]
+
+
 def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: int | None) -> Cell:
     """A run's mean over its classes. `expected`: images the whole dataset has, where known."""
     results = run.results
@@ -227,6 +235,7 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
     if averaged is not None and averaged < classes:
         lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
     lines += other_ranking(mean, level, metric)
+    lines += _maskless(results.get("classes") or (), level)
     if partial:
         lines.append(f"{words.PARTIAL}: the dataset has {expected:,} images")
     return Cell(
@@ -302,7 +311,7 @@ def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) ->
     if interval:
         low, high = (words.percent(end) for end in interval)
         text += f", 95 % interval {low} to {high}"
-    lines = [text, f"{normal:,} normal, {abnormal:,} anomalous images"]
+    lines = [text, f"{normal:,} normal, {abnormal:,} anomalous images", *_maskless([row], level)]
     return Cell(
         value=float(value),
         text=words.percent(value),

@@ -8,6 +8,7 @@ from demo.benchmark.figures.scores import (
     histogram,
     precision_recall,
     roc,
+    threshold_changes,
     threshold_json,
     threshold_marks,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "precision_recall",
     "radar",
     "roc",
+    "threshold_changes",
     "threshold_json",
     "threshold_marks",
     "tradeoff",

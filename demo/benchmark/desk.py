@@ -5,16 +5,17 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from demo.benchmark.select import PARAMETERS, Known, Selection
 
 MOST = 512
+MOST_PINS = 12
 VIEW_PARTS = {
     "results": ("controls", "table", "charts"),
-    "run": ("controls", "run", "scores", "gallery", "inspector"),
+    "run": ("controls", "run", "scores", "marks", "gallery", "inspector"),
     "compare": ("controls", "compare"),
     "measure": ("measure",),
 }
@@ -24,7 +25,7 @@ _AFFECTS = {
     "run": EVERYTHING - {"charts", "measure"},
     "dataset": EVERYTHING - {"charts", "measure"},
     "class_name": {"controls", "scores", "gallery", "inspector"},
-    "threshold": {"scores", "gallery", "inspector"},
+    "threshold": {"marks", "gallery", "inspector"},
     "outcome": {"gallery", "inspector"},
     "score_range": {"gallery", "inspector"},
     "image": {"inspector"},
@@ -34,6 +35,7 @@ _AFFECTS = {
     "domain": {"controls", "table", "charts"},
     "protocol": {"controls", "table", "charts"},
 }
+MOVED = _AFFECTS["threshold"]
 # A link with one of these is of one run's page.
 _OF_A_RUN = ("run", "class", "threshold", "outcome", "scores", "image")
 # Changes that are no step of their own: back goes to before them.
@@ -59,22 +61,34 @@ class Desk:
 
     def follow(self, query: str, known: Known) -> None:
         """Become what an address says; what it does not say is at its default."""
-        asked = dict(parse_qsl(query.lstrip("?")[:8000], keep_blank_values=False))
+        given = parse_qsl(query.lstrip("?")[:8000], keep_blank_values=False)
+        asked = dict(given)
         # Of the Detect tab's address.
         selection, notes = known.from_query(
             {k: asked[k] for k in PARAMETERS.values() if k in asked}
         )
         view = asked.get("view", "")
         if view not in VIEW_PARTS:
-            of_a_run = any(name in asked for name in _OF_A_RUN)
-            view = "compare" if "against" in asked else "run" if of_a_run else "results"
+            view = _implied_view(asked)
         self.text, sort = asked.get("find", "")[:60], asked.get("sort", "")
         self.descending = not sort.startswith("-")
         self.sort = sort.lstrip("-") or None
+        self.pinned = ()
+        for name, column in given:
+            if name == "pin" and column not in self.pinned:
+                self.pin(column)
         self.stale |= {"table", "charts"}
         self.notes = tuple(notes)
         self.look_at(selection)
         self.view = view
+
+    def pin(self, column: str) -> None:
+        """Keep a column at the left, or let it go again; the oldest pins make room."""
+        column = column[:200]
+        if column in self.pinned:
+            self.pinned = tuple(one for one in self.pinned if one != column)
+        else:
+            self.pinned = (*self.pinned, column)[-MOST_PINS:]
 
     def look_at(self, selection: Selection) -> bool:
         """Take a selection; whether that is a step one may want to go back from."""
@@ -88,23 +102,27 @@ class Desk:
         self.selection = selection
         return bool(changed - _NO_STEP)
 
-    def to_draw(self) -> set[str]:
-        """The stale parts of the open view; they are not stale any more."""
-        parts = self.stale & set(VIEW_PARTS[self.view])
+    def to_draw(self, among: Collection[str] = EVERYTHING) -> set[str]:
+        """The stale parts of the open view, of those asked for; they are not stale any more."""
+        parts = self.stale & set(VIEW_PARTS[self.view]) & set(among)
         self.stale -= parts
-        return parts
+        # A chart that is drawn anew has the threshold's marks.
+        return parts - {"marks"} if "scores" in parts else parts
 
     def query(self) -> str:
         """The address of this view."""
-        parameters = {"tab": "benchmark"}
-        if self.view != "results":
+        parameters: dict[str, str | tuple[str, ...]] = {"tab": "benchmark"}
+        selected = self.selection.to_query()
+        if self.view != "results" or _implied_view(selected) != "results":
             parameters["view"] = self.view
-        parameters |= self.selection.to_query()
+        parameters |= selected
         if self.text:
             parameters["find"] = self.text
         if self.sort:
             parameters["sort"] = ("" if self.descending else "-") + self.sort
-        return urlencode(parameters)
+        if self.pinned:
+            parameters["pin"] = self.pinned
+        return urlencode(parameters, doseq=True)
 
     def table_settings(self) -> Mapping[str, object]:
         """As `overview` takes them."""
@@ -118,6 +136,12 @@ class Desk:
             "descending": self.descending,
             "pinned": self.pinned,
         }
+
+
+def _implied_view(query: Mapping[str, str]) -> str:
+    """The page that an address without a view means."""
+    of_a_run = any(name in query for name in _OF_A_RUN)
+    return "compare" if "against" in query else "run" if of_a_run else "results"
 
 
 class Desks:

@@ -243,6 +243,8 @@ def describe(services: Services, source: Any) -> str:
     )
     if root is not None and abnormal:
         text += f", {masks:,} with a mask" if masks else ", without masks: picture level only"
+        if 0 < masks < abnormal:
+            text += "; those without count at picture level only. Is a file missing?"
     return text
 
 

@@ -22,6 +22,7 @@ from demo.benchmark import view, words
 from demo.benchmark.desk import Desk
 from demo.benchmark.jobs import sources
 from demo.benchmark.library import Holdings, Library
+from demo.benchmark.scores import Scores
 from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
 from demo.services import Services
@@ -36,7 +37,13 @@ _SPOKES = (
     ("medical", "pixel"),
     ("industrial", "pixel"),
 )
-_SCORE_CHARTS = ("histogram", "confusion", "roc", "precision_recall")
+# Component -> the element it is in.
+_SCORE_CHARTS = {
+    "histogram": "chart-histogram",
+    "confusion": "chart-confusion",
+    "roc": "chart-roc",
+    "precision_recall": "chart-pr",
+}
 _NO_RUN = "Nothing measured to show"
 
 
@@ -54,6 +61,7 @@ class Screens:
             "charts": self._charts,
             "run": self._run,
             "scores": self._scores,
+            "marks": self._marks,
             "gallery": self._gallery,
             "inspector": self._inspector,
             "compare": self._compare,
@@ -151,14 +159,31 @@ class Screens:
         run = self._run_of(desk, holdings)
         if run is None:
             return {name: charts.empty(_NO_RUN, 300) for name in _SCORE_CHARTS}
+        at = self._threshold(desk, run)
+        return {
+            name: PlotData(type="plotly", plot=charts.threshold_json(name, *at))
+            for name in _SCORE_CHARTS
+        }
+
+    def _marks(self, desk: Desk, holdings: Holdings) -> Screen:
+        """The browser moves them in the charts that it has: drawing those anew takes it longer."""
+        from demo.benchmark import charts
+
+        run = self._run_of(desk, holdings)
+        if run is None:
+            return {}
+        at = self._threshold(desk, run)
+        changes = {
+            element: charts.threshold_changes(name, *at) for name, element in _SCORE_CHARTS.items()
+        }
+        return {"changes": changes}
+
+    def _threshold(self, desk: Desk, run: Run) -> tuple[Scores, float, float | None]:
+        """What is under the threshold, the threshold and its review value."""
         scores = self._library.book.scores(run, desk.selection.class_name)
         cut = threshold_of(desk.selection, run)
         # The review band belongs to the run's own threshold.
-        review = run.threshold.review_value if cut == run.threshold.value else None
-        return {
-            name: PlotData(type="plotly", plot=charts.threshold_json(name, scores, cut, review))
-            for name in _SCORE_CHARTS
-        }
+        return scores, cut, run.threshold.review_value if cut == run.threshold.value else None
 
     def _gallery(self, desk: Desk, holdings: Holdings) -> Screen:
         run = self._run_of(desk, holdings)

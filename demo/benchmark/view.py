@@ -39,6 +39,15 @@ def act(patch: Mapping[str, str]) -> str:
     return f'type="button" data-act="bench" data-patch="{esc(json.dumps(dict(patch)))}"'
 
 
+def address_html(
+    query: str, *, step: bool = False, changes: Mapping[str, Any] | None = None
+) -> str:
+    """For the browser: the view's address, whether it is a step of its own, and what moves in
+    charts that are drawn already."""
+    moved = f' data-changes="{esc(json.dumps(changes))}"' if changes else ""
+    return f'<i data-query="{esc(query)}" data-step="{"push" if step else "replace"}"{moved}></i>'
+
+
 def problems_html(problems: Sequence[str], notes: Sequence[str] = ()) -> str:
     """What could not be read, folded away; what of a link is not followed, in the open."""
     said = "".join(f'<p class="notice warn">{icon("warning")}{esc(note)}</p>' for note in notes)
@@ -95,9 +104,8 @@ def about_html(run: Any, selection: Selection) -> str:
     if command:
         parts.append(f"<code title='Repeats this run'>{esc(command)}</code>")
     line = f'<p class="bench-line">{"<i></i>".join(f"<span>{part}</span>" for part in parts)}</p>'
-    leak = results.get("leak")
-    if leak:
-        line += f'<p class="notice warn">{icon("warning")}{esc(str(leak))}</p>'
+    for said in filter(None, (results.get("leak"), *results.get("warnings", ()))):
+        line += f'<p class="notice warn">{icon("warning")}{esc(str(said))}</p>'
     return line
 
 

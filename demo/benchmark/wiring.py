@@ -104,7 +104,12 @@ class BenchmarkWiring:
         self._on([tab.run.input], chose_run, [tab.key, tab.run])
         self._on([tab.class_name.input], chose_class, [tab.key, tab.class_name])
         self._on([one.input for one in pairs], compared, [tab.key, *pairs])
-        self._on([tab.threshold.change], moved, [tab.key, tab.threshold])
+        # The browser takes its time for each output, changed or not, at each step of the slider.
+        few: list[Any] = [tab.key, tab.link, tab.problems, tab.gallery, tab.inspector]
+        few += [tab.flag.said, tab.flag.region]
+        tab.threshold.change(
+            self._answer(moved), [tab.key, tab.threshold], few, queue=False, **LAST
+        )
         self._on([tab.reset.click], reset, [tab.key])
 
     def _wire_measuring(self, tab: BenchmarkTab) -> None:

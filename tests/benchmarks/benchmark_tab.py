@@ -1,8 +1,9 @@
-"""Times the benchmark page's logic on made-up runs. From the repository's root:
+"""Times the benchmark page on made-up runs. From the repository's root:
 
-    python -m tests.benchmarks.benchmark_tab [--runs 50] [--rows 200000]
+    python -m tests.benchmarks.benchmark_tab [--runs 50] [--rows 200000] [--no-browser]
 
-Its runs are made in a temporary folder and read from there, as the page reads its own.
+Its runs are made in a temporary folder and read from there, as the page reads its own. First the
+page's Python alone; then `app.py` and a real Chromium, from the click to the charts painted.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from demo.benchmark import table as tables
 from demo.benchmark.compare import compare
 from demo.benchmark.scores import ScoreBook
 from demo.benchmark.select import Known, Selection, images_page
+from tests.benchmarks import benchmark_browser
 from tests.demo import benches
 
 CLASSES = 15
@@ -63,12 +65,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--no-browser", action="store_true", help="the page's Python only")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder) / "runs"
         for number in range(wanted.runs):
-            made_run(Path(folder), number, wanted.rows // wanted.runs)
+            made_run(runs, number, wanted.rows // wanted.runs)
         large = read_run(made_run(Path(folder) / "large", 0, wanted.rows))
-        measure(Path(folder), large, wanted.runs)
+        measure(runs, large, wanted.runs)
+        if not wanted.no_browser:
+            large.folder.rename(runs / "all-rows")
+            benchmark_browser.measure(runs, Path(folder), "run-00", "all-rows")
 
 
 def measure(root: Path, large: Run, count: int) -> None:

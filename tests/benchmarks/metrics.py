@@ -7,8 +7,8 @@ figures; processor time too, which a busy machine does not stretch. Memory is th
 the process's resident set while one of them runs. The last part measures a set several times as
 large as what `PixelMetrics` may keep in memory, AUPRO included.
 
-Ours sorts the abnormal values alone and counts the normal ones between them. With more than one
-abnormal value in nine (--abnormal 0.12) both are sorted, which gains less.
+Ours sorts normal and abnormal values apart and looks the one up in the other. The more abnormal
+ones there are (--abnormal 0.5), the more is looked up, which gains less.
 """
 
 from __future__ import annotations

@@ -128,18 +128,19 @@ def test_visa_without_its_split_table_says_what_is_missing(tmp_path):
 def test_a_defective_dagm_image_without_its_label_file_is_not_taken_for_normal(tmp_path):
     root = trees.dagm(tmp_path / "DAGM2007")
     (root / "Class1" / "Test" / "Label" / "0002_label.PNG").unlink()
-    with pytest.raises(DatasetError, match=r"Class1/Test/0002\.PNG: missing mask"):
-        load_samples(root)
+    sample = next(s for s in load_samples(root) if s.rel_path == "Class1/Test/0002.PNG")
+    assert sample.anomalous
+    assert sample.mask_path is None
 
 
 def test_a_ksdd_image_without_its_label_file_is_not_taken_for_normal(tmp_path):
     root = trees.ksdd(tmp_path / "KolektorSDD")
     (root / "kos01" / "Part0_label.bmp").unlink()
-    with pytest.raises(DatasetError, match=r"kos01/Part0\.jpg: missing mask"):
+    with pytest.raises(DatasetError, match=r"kos01/Part0\.jpg: missing label"):
         load_samples(root)
     (root / "kos01" / "Part1_label.bmp").write_bytes(b"not a picture")
     kinds = {problem.kind for problem in read_tree(root).pairing.problems}
-    assert kinds == {"missing mask", "unreadable"}
+    assert kinds == {"missing label", "unreadable"}
 
 
 def test_head_ct_labels_that_name_no_image_or_no_number_are_named(tmp_path):

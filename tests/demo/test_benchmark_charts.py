@@ -110,6 +110,22 @@ def test_the_quick_json_is_the_figures_own(name: str, count: int) -> None:
         assert quick == json.loads(getattr(charts, name)(scores, threshold).to_json())
 
 
+@pytest.mark.parametrize("name", ["histogram", "roc", "precision_recall", "confusion"])
+@pytest.mark.parametrize("count", [0, 3, 400])
+def test_a_drawn_chart_with_a_moves_changes_is_the_chart_at_that_threshold(
+    name: str, count: int
+) -> None:
+    generator = np.random.default_rng(count)
+    table = image_rows("x", "gear", generator.normal(0, 1, count), generator.normal(1, 1, count))
+    scores = read_scores(table)
+    drawn = json.loads(charts.threshold_json(name, scores, 0.5))
+    for threshold in (1.0, 0.37, 0.0):
+        changes = charts.threshold_changes(name, scores, threshold)
+        drawn["data"] = drawn["data"][: changes["keep"]] + changes["traces"]
+        drawn["layout"] |= json.loads(json.dumps(changes["layout"]))
+        assert drawn == json.loads(charts.threshold_json(name, scores, threshold))
+
+
 def test_a_threshold_beyond_the_scores_is_said_at_the_edge() -> None:
     scores = read_scores(image_rows("x", "gear", np.array([2.0, 2.5]), np.array([3.0])))
     layout = charts.histogram(scores, 0.1).layout

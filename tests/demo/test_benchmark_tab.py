@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import re
@@ -56,9 +57,17 @@ def address(screen) -> str:
 
 def test_coming_without_an_address_shows_the_newest_run(page):
     screen = page.arrive("", "")
-    assert address(screen) == "tab=benchmark&dataset=synthetic&run=newest"
+    assert address(screen) == "tab=benchmark&view=results&dataset=synthetic&run=newest"
     assert "table" in screen
     assert "gallery" not in screen
+
+
+@pytest.mark.parametrize("view", ["results", "run", "compare", "measure"])
+def test_the_address_of_each_page_leads_to_that_page(page, view):
+    asked = f"view={view}&run=newest&against=older"
+    there = address(page.arrive("", asked))
+    assert page.arrive("", there)["views"].selected == view
+    assert address(page.arrive("", there)) == there
 
 
 def test_what_an_address_asks_for_is_drawn_and_kept_in_it(page):
@@ -82,8 +91,11 @@ def test_a_click_is_a_step_back_can_undo_and_a_threshold_is_none(page):
     assert 'data-step="push"' in clicked["link"]
     moved = page.moved(key, 0.3)
     assert 'data-step="replace"' in moved["link"]
-    assert {"histogram", "confusion", "roc", "precision_recall", "gallery"} <= set(moved)
-    assert not {"heat", "facts", "table"} & set(moved)
+    changes = json.loads(html.unescape(re.search('data-changes="([^"]*)"', moved["link"]).group(1)))
+    assert set(changes) == {"chart-histogram", "chart-confusion", "chart-roc", "chart-pr"}
+    assert "gallery" in moved
+    assert not {"histogram", "roc", "heat", "facts", "table"} & set(moved)
+    assert "data-changes" not in page.act(key, {"patch": {"class": "metal_nut"}})["link"]
 
 
 def test_the_slider_repeating_what_was_set_changes_nothing(page):
@@ -110,6 +122,28 @@ def test_sorting_has_three_states_and_pins_come_first(page):
     assert "sort" not in address(page.act(key, {"sort": "AdaCLIP|adaclip|0"}))
     pinned = page.act(key, {"pin": "WinCLIP|adaclip|0"})
     assert pinned["table"].index("WinCLIP") < pinned["table"].index(">AdaCLIP")
+
+
+def test_an_address_carries_the_pins_in_order_and_back_takes_them_away(page):
+    key = page.arrive("", "")["key"]
+    ids = ("WinCLIP|adaclip|0", "run:lite|native|margin")
+    first = page.act(key, {"pin": ids[0]})
+    assert 'data-step="push"' in first["link"]
+    both = page.act(key, {"pin": ids[1]})
+    assert both["table"].count('aria-pressed="true"') == 2
+    other = page.arrive("", "?" + address(both))
+    assert other["key"] != key
+    assert other["table"] == both["table"]
+    assert address(other) == address(both)
+    back = page.arrive(key, "?" + address(first))
+    assert back["table"] == first["table"]
+    assert "pin=" not in address(page.arrive(key, "?tab=benchmark"))
+
+
+def test_a_link_pins_a_dozen_columns_at_most(page):
+    query = "&".join(f"pin=column{place}" for place in range(40)) + "&pin=column39"
+    kept = re.findall("pin=([^&]*)", address(page.arrive("", query)))
+    assert kept == [f"column{place}" for place in range(28, 40)]
 
 
 @pytest.mark.parametrize("data", [None, {}, {"patch": "no"}, {"turn": 7}, {"view": "attic"}])

@@ -9,7 +9,8 @@ import shutil
 import socket
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@contextmanager
+def launched(services: Services, private: Sequence[Path] = ()) -> Iterator[str]:
+    """A page of its own in this process; its address."""
+    from demo.ui import build_ui, shell_params
+
+    page = build_ui(services)
+    page.launch(
+        server_name="127.0.0.1",
+        server_port=free_port(),
+        prevent_thread_lock=True,
+        quiet=True,
+        **shell_params(private=private),
+    )
+    yield page.local_url.rstrip("/")
+    page.close(verbose=False)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.demo import benches
 from tests.demo.stub import tile
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import launched
 from tests.e2e.test_browser import ARGUMENTS, CHROMIUM, PATIENCE, set_slider, sideways
 
 pytestmark = pytest.mark.browser
@@ -83,7 +83,6 @@ def write_runs(runs: Path, data: Path) -> None:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
     """The page with runs, in the process of the other browser tests."""
-    from demo.ui import build_ui, shell_params
     from tests.demo.stub import stub_services
 
     folder = tmp_path_factory.mktemp("benchmark")
@@ -94,16 +93,8 @@ def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
         run_roots=(folder / "runs",),
         data_roots=(folder / "data",),
     )
-    page = build_ui(services)
-    page.launch(
-        server_name="127.0.0.1",
-        server_port=free_port(),
-        prevent_thread_lock=True,
-        quiet=True,
-        **shell_params(private=[folder / "runs"]),
-    )
-    yield page.local_url.rstrip("/")
-    page.close(verbose=False)
+    with launched(services, [folder / "runs"]) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

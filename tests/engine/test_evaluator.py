@@ -305,6 +305,26 @@ def test_what_is_undefined_is_none_with_the_reason(
     assert (results["mean"]["image_level"]["auroc"] is None) == (expected == 0)
 
 
+def test_a_missing_mask_leaves_its_image_out_of_pixel_values_and_is_said(
+    data: Path, tmp_path: Path
+) -> None:
+    lost = next(s for s in load_samples(data) if s.anomalous)
+    whole = [s for s in load_samples(data) if s != lost]
+    lost.mask_path.unlink()
+    results = run(data, tmp_path / "run")
+    without = run(data, tmp_path / "without", samples=whole)
+    entry, other = results["classes"][0], without["classes"][0]
+    assert (entry["anomalous"], entry["without_mask"]) == (4, 1)
+    assert (other["anomalous"], other["without_mask"]) == (3, 0)
+    assert entry["pixel_level"] == other["pixel_level"]
+    assert entry["aupro"] == other["aupro"]
+    [warning] = results["warnings"]
+    assert warning.startswith("1 of 8 anomalous images has no mask")
+    assert lost.rel_path in warning
+    assert without["warnings"] == []
+    assert read_run(tmp_path / "run").results["warnings"] == [warning]
+
+
 def test_rates_are_shares_at_the_threshold_and_peaks_are_counted(
     data: Path, tmp_path: Path
 ) -> None:

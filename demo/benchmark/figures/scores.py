@@ -58,6 +58,23 @@ def threshold_json(name: str, scores: Scores, threshold: float, review: float | 
     return f'{{"data":[{",".join(parts)}],"layout":{json.dumps({**layout, **marks})}}}'
 
 
+def threshold_changes(
+    name: str, scores: Scores, threshold: float, review: float | None = None
+) -> dict[str, Any]:
+    """What a moved threshold changes in a chart that is drawn already.
+
+    `keep`: how many of its traces stay; `traces` come after them, `layout` is laid over its own.
+    """
+    traces: Sequence[Any]
+    layout: dict[str, Any]
+    if name == "confusion":
+        keep, (traces, layout) = 0, (confusion(scores, threshold).data, {})
+    else:
+        keep = len(_plain(name, scores).data)
+        traces, layout = _marks(name, scores, threshold, review)
+    return {"keep": keep, "traces": [json.loads(one.to_json()) for one in traces], "layout": layout}
+
+
 def _plain(name: str, scores: Scores) -> go.Figure:
     """The chart without a threshold; drawn once for its scores, so not to be changed."""
     plain = scores.drawn.get(name)
