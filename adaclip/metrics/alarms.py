@@ -1,22 +1,24 @@
 """How many normal values lie at or above each of many thresholds: all that rank metrics need.
 
 The values are sorted apart from the abnormal ones and looked up: numpy sorts float32 several at a
-time, which no merging of the two sides or counting through a grid keeps up with.
+time, which no merging of the two sides or counting through a grid keeps up with. But on AMD's
+Zen 4 its AVX-512 sort is slower than none (numpy's x86-simd-sort, issue 6): there the grid wins.
 """
 
 from __future__ import annotations
 
+import functools
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
-T = TypeVar("T")
+from adaclip.metrics.grid import Counts, grid_for
 
-# (at or above, above) each threshold of a slice.
-Counts = tuple[np.ndarray, np.ndarray]
+T = TypeVar("T")
 
 # Values from which sorting is shared out, and the most parts: each is searched by itself later.
 _SHARE_FROM, _MOST_PARTS = 1 << 20, 4
@@ -28,15 +30,19 @@ def false_alarms(normal: np.ndarray, thresholds: np.ndarray) -> Callable[[slice]
     Both are 1-D, finite and of one floating type; `normal` may be in any order. A threshold lets
     through the values at or above it.
     """
+    if normal.size >= _SHARE_FROM and _sorts_slowly():
+        grid = grid_for(normal, thresholds)
+        if grid is not None:
+            at_or_above, above = grid.counts(normal, _processors())
+            return lambda wanted: (at_or_above[wanted], above[wanted])
     parts = [part for part in _sorted_parts(normal) if part.size]
 
     def counts(wanted: slice) -> Counts:
         some = thresholds[wanted]
-        at_or_above, above = (np.zeros(some.size, np.int64) for _ in range(2))
-        for part_at_or_above, part_above in _each(lambda part: _passed(part, some), parts):
-            at_or_above += part_at_or_above
-            above += part_above
-        return at_or_above, above
+        passed = [np.zeros(some.size, np.int64), np.zeros(some.size, np.int64)]
+        for part in _each(lambda part: _passed(part, some), parts):
+            passed = [total + more for total, more in zip(passed, part, strict=True)]
+        return passed[0], passed[1]
 
     return counts
 
@@ -63,6 +69,25 @@ def _each(work: Callable[[np.ndarray], T], parts: list[np.ndarray]) -> list[T]:
         return [work(part) for part in parts]
     with ThreadPoolExecutor(len(parts)) as pool:
         return list(pool.map(work, parts))
+
+
+@functools.cache
+def _sorts_slowly() -> bool:
+    """Whether numpy's vectorised sort is hardly faster than its plain one; only speed hangs on it.
+
+    Tried once, in some milliseconds: no flag of the processor says it.
+    """
+    values = np.random.default_rng(0).random(1 << 16, np.float32)
+
+    def seconds(kind: Literal["quicksort", "stable"]) -> float:
+        taken = []
+        for _ in range(3):
+            started = time.perf_counter()
+            np.sort(values, kind=kind)
+            taken.append(time.perf_counter() - started)
+        return min(taken)
+
+    return seconds("quicksort") > 0.3 * seconds("stable")
 
 
 def _processors() -> int:

@@ -1,11 +1,11 @@
-"""The counts equal those of a plain comparison, whatever the values' spread."""
+"""The counts equal those of a plain comparison, whatever the values' spread and the way."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from adaclip.metrics import alarms
+from adaclip.metrics import alarms, grid
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.standard_normal(3000).astype(np.float32)
@@ -21,15 +21,18 @@ NORMALS = {
 }
 
 
-@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("way", ["sorted", "sorted in parts", "grid", "crowded grid"])
 @pytest.mark.parametrize("count", [1, 2, 40, 300, 2900])
 @pytest.mark.parametrize("kind", NORMALS)
 def test_counts_are_those_of_comparing_every_pair(
-    kind: str, count: int, shared: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, count: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if shared:  # few values are treated as many
+    monkeypatch.setattr(alarms, "_sorts_slowly", lambda: "grid" in way)
+    if way != "sorted":  # few values are treated as many
         monkeypatch.setattr(alarms, "_SHARE_FROM", 10)
         monkeypatch.setattr(alarms, "_processors", lambda: 3)
+        monkeypatch.setattr(grid, "_AT_ONCE", 64)
+        monkeypatch.setattr(grid, "_CROWD", 0 if "crowded" in way else 8)
     normal = NORMALS[kind].astype(np.float32)
     with np.errstate(over="ignore"):
         near = np.nextafter(normal, np.float32(np.inf))
@@ -43,6 +46,18 @@ def test_counts_are_those_of_comparing_every_pair(
         assert at_or_above.tolist() == (normal >= these).sum(axis=1).tolist()
         assert above.tolist() == (normal > these).sum(axis=1).tolist()
     assert (normal == before).all()
+
+
+def test_the_grid_serves_few_thresholds_whose_distance_is_a_number() -> None:
+    few = np.unique(NOISE[:50])
+    assert grid.grid_for(NOISE, few) is not None
+    for thresholds in (
+        np.unique(NOISE[:1000]),
+        few.astype(np.float64),
+        np.r_[-LARGEST, few, LARGEST],  # their distance is no float32
+        np.float32([0, 1e-45]),  # one step would be wider than their distance
+    ):
+        assert grid.grid_for(NOISE.astype(thresholds.dtype), thresholds) is None
 
 
 def test_no_values_are_above_nothing() -> None:
