@@ -6,7 +6,8 @@
 Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
 learn from scratch; the last blocks of the image tower are tuned, slowly, so that patches are
 compared with the rest of their picture. Kinds of object set apart from training choose and
-calibrate. An interrupted build goes on when the same command is given again.
+calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
+of `--backbone` trains an earlier lite further, on pictures it has not seen.
 """
 
 from __future__ import annotations
