@@ -16,10 +16,11 @@ import csv
 import re
 import string
 import zlib
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from adaclip.annotation import COLUMNS, FLOATS, INTEGERS, Annotation, check
+from adaclip.annotation import COLUMNS, FLOATS, INTEGERS, Annotation, all_fit, check
 from adaclip.errors import InputError
 
 CHECK_COLUMN = "row_check"
@@ -63,6 +64,8 @@ _CODED: tuple[str, ...] = (
 _CODED += ("checkpoint_sha256", "predicted", "verdict", "reason_code", "region_kind")
 _CODED += ("region_path", "gt_label")
 _FREE = frozenset(COLUMNS) - _NUMBERS - frozenset(_CODED)
+# Rows looked at together; few enough to stay in the processor's cache.
+_AT_ONCE = 500
 # Longer lines are nobody's: all limits together stay below it.
 MAX_LINE = 131_000
 
@@ -131,11 +134,41 @@ def decode_lines(lines: Sequence[bytes]) -> list[Annotation | str]:
 
     A check can be forged, so the values are looked at all the same.
     """
-    texts = [line.decode("utf-8", "replace") for line in lines]
-    rows = list(csv.reader(texts))
-    if len(rows) != len(texts):  # a forged quote swallowed the lines behind it
-        rows = [next(csv.reader([text])) for text in texts]
-    return [annotation_of(row[:-1]) for row in rows]
+    found: list[Annotation | str] = []
+    for start in range(0, len(lines), _AT_ONCE):
+        texts = (line.decode("utf-8", "replace") for line in lines[start : start + _AT_ONCE])
+        # Each line for itself: a forged quote must not swallow those behind it.
+        rows = [next(csv.reader([text])) if '"' in text else text.split(",") for text in texts]
+        fine = _all_at_once(rows)
+        found += [annotation_of(row[:-1]) for row in rows] if fine is None else fine
+    return found
+
+
+def _all_at_once(rows: Sequence[Sequence[str]]) -> list[Annotation] | None:
+    """The annotations of rows that are all as they should be; None: look at them one by one.
+
+    Column by column, which takes a third of the time.
+    """
+    if set(map(len, rows)) != {len(HEADER)}:
+        return None
+    columns: dict[str, Sequence[Any]] = dict(zip(HEADER, zip(*rows, strict=True), strict=True))
+    try:
+        for name in COLUMNS:
+            cells = columns[name]
+            if name in _NUMBERS:
+                kind = int if name in INTEGERS else float
+                columns[name] = [kind(cell) if cell else None for cell in cells]
+            elif "'" in (text := "".join(cells)) or "\\" in text:
+                columns[name] = list(map(decode_text, cells))
+    except ValueError:
+        return None
+    if not all_fit(columns):
+        return None
+    made = [Annotation.__new__(Annotation) for _ in rows]
+    # A frozen class's own way of setting fields, one call for all rows.
+    for name in COLUMNS:
+        deque(map(getattr(Annotation, name).__set__, made, columns[name]), maxlen=0)
+    return made
 
 
 def annotation_of(cells: Sequence[str]) -> Annotation | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -26,6 +26,8 @@ COLOURS = {
 _INK = "#8a8f98"
 _MAX_BARS = 20
 _HEIGHT = 320
+# So many days are shown hour by hour, and so many day by day.
+_MAX_HOURLY_DAYS, _MAX_DAYS = 3, 92
 
 
 def per_class(current: Iterable[Annotation]) -> go.Figure:
@@ -70,46 +72,47 @@ def per_reason(current: Iterable[Annotation]) -> go.Figure:
 
 
 def over_time(current: Sequence[Annotation]) -> go.Figure:
-    """How many annotations there were, by verdict: per hour of a short time, per day of a long."""
-    times = [(_when(a.ts_utc), a.verdict) for a in current]
-    known = [(when, verdict) for when, verdict in times if when is not None]
+    """How many annotations there were, by verdict: in hours of some days, days of some months."""
     figure = _figure(_HEIGHT)
-    if known:
-        first, last = min(known)[0], max(known)[0]
-        hourly = last - first < timedelta(days=3)
-        bins = Counter((_bin(when, hourly), verdict) for when, verdict in known)
-        steps = sorted({step for step, _ in bins})
+    times = [a.ts_utc for a in current]
+    if times:
+        step, steps = _steps(min(times), max(times))
+        # Stored times are texts of one form: the beginning tells the hour, the day, the month.
+        bins = Counter((a.ts_utc[: len(steps[0])], a.verdict) for a in current)
         for verdict, label in words.VERDICTS.items():
-            values = [bins[step, verdict] for step in steps]
+            values = [bins[text, verdict] for text in steps]
             if any(values):
                 figure.add_bar(
-                    x=steps,
+                    x=[
+                        text.replace("T", " ") + (":00" if step == "hour" else "") for text in steps
+                    ],
                     y=values,
                     name=label,
                     marker_color=COLOURS[verdict],
                     hovertemplate="%{x}: %{y} " + label.lower() + "<extra></extra>",
                 )
-        figure.update_xaxes(title="hour, UTC" if hourly else "day, UTC", type="category", nticks=12)
+        figure.update_xaxes(title=f"{step}, UTC", type="category", nticks=8, tickangle=0)
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="annotations", **_counts(figure, "y"))
     return figure
+
+
+def _steps(first: str, last: str) -> tuple[str, list[str]]:
+    """The hours, days or months from one time to another, none left out, as times begin."""
+    start, end = date.fromisoformat(first[:10]), date.fromisoformat(last[:10])
+    days = [start + timedelta(days=n) for n in range((end - start).days + 1)]
+    if len(days) <= _MAX_HOURLY_DAYS:
+        hours = [f"{day.isoformat()}T{hour:02}" for day in days for hour in range(24)]
+        return "hour", [text for text in hours if first[:13] <= text <= last[:13]]
+    if len(days) <= _MAX_DAYS:
+        return "day", [day.isoformat() for day in days]
+    return "month", sorted({day.isoformat()[:7] for day in days})
 
 
 def _counts(figure: go.Figure, side: str) -> dict[str, Any]:
     """An axis of whole numbers from zero on."""
     few = sum(max(bar[side] or (0,)) for bar in figure.data) <= 6
     return {"rangemode": "tozero", "dtick": 1 if few else None}
-
-
-def _bin(when: datetime, hourly: bool) -> str:
-    return when.strftime("%d %b %H:00" if hourly else "%Y-%m-%d")
-
-
-def _when(ts_utc: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(ts_utc).astimezone(UTC)
-    except ValueError:
-        return None
 
 
 def _figure(height: int) -> go.Figure:

@@ -305,12 +305,24 @@ def test_charts_count_what_was_said(store):
         assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
 
 
-def test_times_far_apart_are_counted_by_day(store):
+def test_time_is_counted_in_hours_days_or_months_and_none_is_left_out(store):
     many(store, 2)
-    early, late = store.current()
-    early = dataclasses.replace(early, ts_utc="2026-01-02T03:04:05.000Z")
-    figure = annotate_charts.over_time([early, late])
-    assert figure.data[0].x[0] == "2026-01-02"
+    row = store.current()[0]
+
+    def steps(first: str, last: str) -> list[str]:
+        rows = [dataclasses.replace(row, ts_utc=f"{text}:04:05.000Z") for text in (last, first)]
+        [bar] = annotate_charts.over_time(rows).data
+        assert sum(bar.y) == 2
+        return list(bar.x)
+
+    # Over the end of a month, which names of months would not sort.
+    assert steps("2026-01-31T23", "2026-02-01T01") == [
+        "2026-01-31 23:00",
+        "2026-02-01 00:00",
+        "2026-02-01 01:00",
+    ]
+    assert steps("2026-01-30T23", "2026-02-03T01")[1:3] == ["2026-01-31", "2026-02-01"]
+    assert steps("2025-11-30T23", "2026-03-03T01")[:3] == ["2025-11", "2025-12", "2026-01"]
 
 
 def test_pages_and_the_words_for_them():

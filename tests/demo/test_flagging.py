@@ -14,6 +14,7 @@ from demo.annotate import flag_bar, flag_region, flagging, words
 from demo.annotate.flagging import flag_of, verdict_of
 from demo.annotate.subjects import batch_subject, inside
 from demo.detect.actions import DetectActions
+from demo.look import Look
 from tests.demo.stub import stub_services, tile
 
 
@@ -246,8 +247,6 @@ def test_without_a_store_there_is_no_bar(subject, tmp_path):
 def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     do = DetectActions(services)
     files = [{"path": str(upload(f"{n}.png", tile(d))), "name": f"{n}.png"} for n, d in ROWS]
-    from demo.look import Look
-
     key = do.dropped("", files, "object", 0.5, Look())["key"]
     do.start(key, "", "tile", "lite", 0.5, Look())
     screen = list(do.run(key))[-1]
@@ -267,6 +266,19 @@ def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     assert "Missed defect</span>" in do.listing(key)["listing"]
     with pytest.raises(InputError):
         do.subject(key, 7)
+
+
+def test_a_damaged_annotation_file_takes_the_flags_and_leaves_the_results(services, upload, store):
+    store.path.write_bytes(b"not,ours\n")
+    do = DetectActions(services)
+    files = [{"path": str(upload(f"{n}.png", tile(d))), "name": f"{n}.png"} for n, d in ROWS]
+    key = do.dropped("", files, "x", 0.5, Look())["key"]
+    do.start(key, "", "tile", "lite", 0.5, Look())
+    screen = list(do.run(key))[-1]
+    assert "dark.png" in screen["listing"]
+    assert "flag-cell" not in screen["listing"]
+    assert "move it away" in screen["flag_said"]
+    assert 'data-subject=""' in screen["flag_said"]
 
 
 ROWS = (("dark", ((40, 30, 80, 70),)), ("calm", ()))
