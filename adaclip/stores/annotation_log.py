@@ -18,6 +18,7 @@ import filelock
 
 from adaclip.annotation import Annotation
 from adaclip.errors import StoreError
+from adaclip.stores.annotation_backups import DAILY, DailyCopies
 from adaclip.stores.annotation_csv import HEADER_LINE, encode, is_whole
 from adaclip.stores.annotation_reading import Contents, read_contents, read_lines, refuse_edits
 from adaclip.stores.annotation_view import AnnotationView
@@ -53,6 +54,7 @@ class AnnotationLog:
             thread_local=False,
             fallback_to_soft=False,
         )
+        self._copies = DailyCopies(self.path, folder / BACKUPS / DAILY)
         self._mark: tuple[int, int, int] | None = None  # inode, size, time of the file as read
         self._offset, self._lines, self._tail = 0, 0, b""
         if read:
@@ -103,6 +105,7 @@ class AnnotationLog:
             self.view.apply(event)
         self._lines += len(events)
         self.revision += 1
+        self._copies.see_to_it()
 
     def rewrite(self, events: Sequence[Annotation]) -> Path | None:
         """Replace the file by one of these rows, keeping a copy, whose path is returned.

@@ -4,6 +4,7 @@
     masks/<picture>_<event>.png          regions, 0 and 255, at the picture's own size
     images/ab/<pixel hash>.png           kept pictures
     backups/                             copies made before the CSV was rewritten
+    backups/daily/                       a packed copy for each day (see annotation_backups)
     torn.txt                             ends of rows whose writer died in the middle
 
 A mask is written before its row is, so no row points to a missing one; where a disk forgets a
