@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -328,3 +330,18 @@ def test_time_is_counted_in_hours_days_or_months_and_none_is_left_out(store):
 def test_pages_and_the_words_for_them():
     assert [annotate_table.pages(n) for n in (0, 1, 100, 101)] == [1, 1, 1, 2]
     assert "101 to 150</b> of 150 annotations" in annotate_table.pager(150, 1)
+
+
+def test_exports_do_not_pile_up_and_fresh_ones_stay(store, services):
+    many(store, 1)
+    desk = DeskActions(services)
+    made = [Path(desk.export("csv")["carrier"]) for _ in range(12)]
+    assert all(path.is_file() for path in made)  # each may still be on its way to a browser
+    now = time.time()
+    for number, path in enumerate(made):
+        os.utime(path.parent, (now - 600 + number,) * 2)
+    os.utime(made[11].parent, (now - 4000,) * 2)
+    newest = Path(desk.export("csv")["carrier"])
+    left = [path for path in made if path.exists()]
+    assert left == made[4:11]
+    assert newest.is_file()
