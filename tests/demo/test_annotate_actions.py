@@ -345,3 +345,19 @@ def test_exports_do_not_pile_up_and_fresh_ones_stay(store, services):
     left = [path for path in made if path.exists()]
     assert left == made[4:11]
     assert newest.is_file()
+
+
+def test_two_tabs_that_edit_one_row_at_once_lose_nothing(store, monkeypatch):
+    many(store, 1)
+    row = store.current()[0]
+    words_of = {"annotator": row.annotator, "verdict": row.verdict, "reason": ""}
+    shown = annotate_table.row_in_hand(store, row.event_id)
+    first = annotate_table.edited(store, row.event_id, comment="from the first tab", **words_of)
+    with pytest.raises(InputError):
+        annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
+    # And when the second has looked before the first has written.
+    monkeypatch.setattr(annotate_table, "row_in_hand", lambda *_: shown)
+    with pytest.raises(InputError, match="another page"):
+        annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
+    assert first in store.current()
+    assert "from the second" not in {each.comment for each in store.events()}

@@ -303,3 +303,16 @@ def test_the_id_of_a_subject_changes_with_what_is_judged(subject):
     other = dataclasses.replace(subject, class_name="nut")
     assert len(subject.id) == 24
     assert other.id != subject.id
+
+
+def test_a_giant_layer_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("1", (8000, 8000)).save(tmp_path / "giant.png")
+
+    def decoded(*_: object) -> None:
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr(Image.Image, "convert", decoded)
+    with Image.open(tmp_path / "giant.png") as giant, pytest.raises(InputError, match="8000"):
+        flag_region.mask_of({"layers": [giant]}, (120, 160))
+    with pytest.raises(InputError, match="read"):
+        flag_region.mask_of({"layers": [str(tmp_path / "giant.png")]}, (8000, 8000))
