@@ -50,7 +50,7 @@ def per_class(current: Iterable[Annotation]) -> go.Figure:
                 hovertemplate="%{y}: %{x} " + label.lower() + "<extra></extra>",
             )
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="annotations", **_counts(figure, "x"))
+    figure.update_xaxes(title_text="annotations", **_counts(figure, "x"))
     return figure
 
 
@@ -66,7 +66,7 @@ def per_reason(current: Iterable[Annotation]) -> go.Figure:
         marker_color=COLOURS["FP"],
         hovertemplate="%{y}: %{x}<extra></extra>",
     )
-    figure.update_xaxes(title="annotations", **_counts(figure, "x"))
+    figure.update_xaxes(title_text="annotations", **_counts(figure, "x"))
     return figure
 
 
@@ -90,14 +90,14 @@ def over_time(current: Sequence[Annotation]) -> go.Figure:
                 )
         marked = steps[:: -(-len(steps) // _MAX_TICKS)]
         figure.update_xaxes(
-            title=f"{step}, UTC",
+            title_text=f"{step}, UTC",
             type="category",
             tickvals=[_label(text) for text in marked],
             ticktext=[_short(text) for text in marked],
             tickangle=0,
         )
     figure.update_layout(barmode="stack")
-    figure.update_yaxes(title="annotations", **_counts(figure, "y"))
+    figure.update_yaxes(title_text="annotations", **_counts(figure, "y"))
     return figure
 
 

@@ -50,15 +50,13 @@ class DeskActions:
         rows = annotate_table.found(current, search)
         count = annotate_table.pages(len(rows))
         page = min(max(search.page, 0), count - 1)
-        people = annotate_table.people(current)
-        choices = [("Anybody", words.ALL), *((name, name) for name in people)]
         return {
             "table": annotate_table.table(rows, page, event_id),
             "pager": annotate_table.pager(len(rows), page),
             "page_number": page,
             "earlier": gr.Button(interactive=page > 0),
             "later": gr.Button(interactive=page < count - 1),
-            "find_who": gr.Dropdown(choices=choices),
+            "find_who": gr.Dropdown(choices=self._people()),
         }
 
     def select(self, event_id: Any, search: Search) -> Screen:
@@ -118,6 +116,20 @@ class DeskActions:
             "agreement": annotate_sums.agreement_html(current, self._store),
             "disagreements": annotate_sums.disagreements_html(current),
         }
+
+    def open_disagreement(self, event_id: Any) -> Screen:
+        """A picture people disagree on, in the table: what everybody says of it."""
+        row = annotate_table.row_in_hand(self._store, event_id)
+        found = Search(text=row.rel_path)
+        everybody = dict.fromkeys(("find_verdict", "find_reason", "find_who"), words.ALL)
+        screen = {**self.select(row.event_id, found), "search": found.text, **everybody}
+        # The list of people comes along with what is chosen of it.
+        screen["find_who"] = gr.Dropdown(choices=self._people(), value=words.ALL)
+        return {**screen, "sheets": gr.Tabs(selected="table")}
+
+    def _people(self) -> list[tuple[str, str]]:
+        names = annotate_table.people(self._store.current())
+        return [("Anybody", words.ALL), *((name, name) for name in names)]
 
     def charts(self) -> Screen:
         """What was said, counted."""

@@ -55,7 +55,8 @@ def disagreements_html(current: Sequence[Annotation]) -> str:
     if not groups:
         return f'<p class="hint">{words.NO_DISAGREEMENT}</p>'
     rows = "".join(
-        f'<tr><td class="file" title="{esc(g.rel_path)}">{esc(g.rel_path)}</td>'
+        f'<tr data-event="{esc(g.annotations[-1].event_id)}" tabindex="0">'
+        f'<td class="file" title="{esc(g.rel_path)}">{esc(g.rel_path)}</td>'
         f"<td>{esc(spoken(g.class_name))}</td><td>{_opinions(g.annotations)}</td></tr>"
         for g in groups[:_SHOWN]
     )

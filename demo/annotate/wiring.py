@@ -167,6 +167,11 @@ class AnnotateWiring:
         def retract(event: str, page: int, *values: Any) -> Screen:
             return self._desk.retract(event, values[-1], _search_of(values[:-1], int(page)))
 
+        def disagreement(data: gr.EventData) -> Screen:
+            return self._desk.open_disagreement((data._data or {}).get("event"))
+
+        opened = self._answer.once(disagreement)
+        tab.disagreements.select(opened, None, self._outputs, **ANNOTATE)
         changes = [tab.search.change, *(part.input for part in find[1:]), tab.table_tab.select]
         gr.on(changes, self._answer.once(search), [tab.event, *find], self._outputs, **DISPLAY)
         where = [tab.event, tab.page_number, *find]

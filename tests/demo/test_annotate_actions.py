@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import time
 from pathlib import Path
 
@@ -361,3 +362,18 @@ def test_two_tabs_that_edit_one_row_at_once_lose_nothing(store, monkeypatch):
         annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
     assert first in store.current()
     assert "from the second" not in {each.comment for each in store.events()}
+
+
+def test_a_disagreement_opens_in_the_table_with_what_everybody_says(store, services):
+    many(store, 3)
+    row = store.current()[0]
+    store.add(dataclasses.replace(row, annotator="zoe", verdict="TP"))
+    desk = DeskActions(services)
+    [event] = re.findall(r'data-event="(\w+)"', desk.people()["disagreements"])
+    screen = desk.open_disagreement(event)
+    assert screen["search"] == row.rel_path
+    assert screen["event"] == event
+    assert screen["table"].count("<tr data-event") == 2
+    assert ("zoe", "zoe") in screen["find_who"].choices
+    with pytest.raises(InputError):
+        desk.open_disagreement("../x")
