@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -34,8 +35,11 @@ SHEETS = {
 
 
 @contextmanager
-def serving(folder: Path, port: int) -> Iterator[str]:
-    """The page as people start it, over a folder of annotations."""
+def serving(folder: Path) -> Iterator[str]:
+    """The page as people start it, over a folder of annotations, on a port that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     command = [sys.executable, "app.py", "--port", str(port), "--annotations", str(folder)]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(
@@ -128,7 +132,7 @@ def measure_page(annotations: Path, folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = []
         for number in range(STARTS):
-            with serving(annotations, 7900 + number) as url:
+            with serving(annotations) as url:
                 page = browser.new_page(viewport={"width": 1400, "height": 900})
                 page.set_default_timeout(120_000)
                 opened.append(open_tab(page, url))
