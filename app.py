@@ -98,6 +98,16 @@ def warm_up(services: typing.Any) -> None:
         logger.exception("%s could not be loaded", info.title)
 
 
+def read_annotations(services: typing.Any) -> None:
+    """Read the file before anybody asks; who asks meanwhile waits for the same reading."""
+    if services.annotations is None:
+        return
+    try:
+        services.annotations.current()
+    except AdaClipError as error:
+        logger.warning("annotations cannot be kept: %s", error)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve the page until Ctrl-C; the exit code."""
     flags = parse(arguments)
@@ -125,7 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
         logger.error("%s", error)
         return 2
     logger.info("AdaCLIP Studio is on %s (stop with Ctrl-C)", page.local_url)
-    threading.Thread(target=warm_up, args=(services,), daemon=True, name="warm-up").start()
+    for work in (read_annotations, warm_up):
+        threading.Thread(target=work, args=(services,), daemon=True, name=work.__name__).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a container's stop is a Ctrl-C
     try:
         page.block_thread()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
 import re
 import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from adaclip.errors import InputError
@@ -64,7 +65,7 @@ _CHOICES = {
 _SHARES = ("image_score", "image_threshold", "map_threshold")  # 0-1
 _EVENT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{7,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-6]\d(\.\d{1,6})?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _LEADS_OUT = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")
 # What a name on one line must not hold: it would hide or turn around what is beside it.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -136,12 +137,6 @@ INTEGERS = ("width", "height", "region_area_px", "lead_time_ms")
 FLOATS = ("image_score", "image_margin", "image_threshold", "map_threshold")
 
 
-# Looked up tens of thousands of times when a store is opened.
-_limited_of = operator.attrgetter(*_LIMITS)
-_coded_of = operator.attrgetter(*_CHOICES)
-_known_codes: set[tuple[str, ...]] = set()
-
-
 def truth_of(annotation: Annotation) -> Truth | None:
     """What the person says the picture is; None when they are not sure."""
     if annotation.verdict in ("FP", "TN"):
@@ -198,63 +193,94 @@ def one_line(text: str) -> str:
 def check(annotation: Annotation) -> None:
     """Raise InputError, naming the field, for what no annotation may hold."""
     a = annotation
-    if any(map(operator.gt, map(len, _limited_of(a)), _LIMITS.values())):
-        for name in _LIMITS:
-            _check_length(name, getattr(a, name))
-    # The few combinations there are come again and again.
-    codes = _coded_of(a)
-    if codes not in _known_codes:
-        for name, choices in _CHOICES.items():
-            if getattr(a, name) not in choices:
-                raise _wrong(a, name, f"one of {', '.join(filter(None, choices))}")
-        _known_codes.add(codes)
-    _check_ids(a)
-    if not _TIME.fullmatch(a.ts_utc):
-        raise _wrong(a, "ts_utc", "a time such as 2026-01-31T12:00:00.000000Z")
-    if leads_out(a.rel_path):
-        raise _wrong(a, "rel_path", "a path below its dataset, with / between folders")
-    _check_numbers(a)
-    _check_region(a)
-
-
-def _check_ids(a: Annotation) -> None:
-    if not _EVENT_ID.fullmatch(a.event_id):
-        raise _wrong(a, "event_id", "letters, digits, _ and -, 8 to 64 of them, a letter first")
-    if a.supersedes and not _EVENT_ID.fullmatch(a.supersedes):
-        raise _wrong(a, "supersedes", "an event's id")
-    if not _SHA256.fullmatch(a.pixel_sha256):
-        raise _wrong(a, "pixel_sha256", "64 lower-case hex digits")
-    for name in ("image_sha256", "checkpoint_sha256"):
-        if getattr(a, name) and not _SHA256.fullmatch(getattr(a, name)):
-            raise _wrong(a, name, "64 lower-case hex digits")
-
-
-def _check_numbers(a: Annotation) -> None:
-    for name in _SHARES:
-        share = getattr(a, name)
-        if share is not None and not 0.0 <= share <= 1.0:
-            raise _wrong(a, name, "from 0 to 1")
-    if a.image_margin is not None and not math.isfinite(a.image_margin):
-        raise _wrong(a, "image_margin", "a finite number")
-    for name in ("width", "height"):
-        side = getattr(a, name)
-        if side is None or not 1 <= side <= _MAX_SIDE:
-            raise _wrong(a, name, "the picture's size in pixels")
-    for name in ("lead_time_ms", "region_area_px"):
-        count = getattr(a, name)
-        if count is not None and not 0 <= count < 1 << 53:
-            raise _wrong(a, name, "0 or more")
-
-
-def _check_region(a: Annotation) -> None:
-    """A region has the one name it can have: no row can lead to another file."""
-    if a.region_path:
-        stem, dot, ending = a.region_path.rpartition(".")
-        prefix, _, event = stem.rpartition(f"masks/{a.pixel_sha256[:16]}_")
-        if prefix or dot + ending != ".png" or not _EVENT_ID.fullmatch(event):
-            raise _wrong(a, "region_path", "masks/<image>_<event>.png")
+    for name in _LIMITS:
+        _check_length(name, getattr(a, name))
+    for name, (fits, rule) in _RULES.items():
+        if not fits(getattr(a, name)):
+            raise _wrong(a, name, rule)
+    if not _is_region_path(a.region_path, a.pixel_sha256):
+        raise _wrong(a, "region_path", "masks/<image>_<event>.png")
     if (a.region_kind == "mask") != bool(a.region_path):
         raise _wrong(a, "region_kind", "mask exactly where there is a region_path")
+
+
+def all_fit(columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether `check` passes every row of a table, which is here a column of values by name.
+
+    Each value is looked at once, however many rows have it: several times as fast.
+    """
+    seen = {name: set(columns[name]) for name in {*_LIMITS, *_RULES}}
+    return (
+        all(max(map(len, seen[name]), default=0) <= limit for name, limit in _LIMITS.items())
+        and all(all(map(fits, seen[name])) for name, (fits, _) in _RULES.items())
+        and all(map(_is_region_path, columns["region_path"], columns["pixel_sha256"]))
+        and all(
+            (kind == "mask") == bool(path)
+            for kind, path in zip(columns["region_kind"], columns["region_path"], strict=True)
+        )
+    )
+
+
+def _is_region_path(path: str, pixel_sha256: str) -> bool:
+    """A region has the one name it can have: no row can lead to another file."""
+    if not path:
+        return True
+    stem, dot, ending = path.rpartition(".")
+    prefix, _, event = stem.rpartition(f"masks/{pixel_sha256[:16]}_")
+    return not prefix and dot + ending == ".png" and is_event_id(event)
+
+
+def _is_time(text: str) -> bool:
+    """In the one form that sorts as time does, and a day there is."""
+    try:
+        return _TIME.fullmatch(text) is not None and bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _is_share(value: float | None) -> bool:
+    return value is None or 0.0 <= value <= 1.0
+
+
+def _is_count(value: int | None) -> bool:
+    return value is None or 0 <= value < 1 << 53
+
+
+def _is_side(value: int | None) -> bool:
+    return value is not None and 1 <= value <= _MAX_SIDE
+
+
+def _is_finite(value: float | None) -> bool:
+    return value is None or math.isfinite(value)
+
+
+def _is_digest_or_empty(text: str) -> bool:
+    return not text or _SHA256.fullmatch(text) is not None
+
+
+# Field -> whether a value fits, and what it has to be.
+_Rule = tuple[Callable[[Any], Any], str]
+_DIGEST, _ID = "64 lower-case hex digits", "letters, digits, _ and -, 8 to 64, a letter first"
+_RULES: dict[str, _Rule] = {
+    name: (choices.__contains__, f"one of {', '.join(filter(None, choices))}")
+    for name, choices in _CHOICES.items()
+}
+_RULES |= {
+    "event_id": (_EVENT_ID.fullmatch, _ID),
+    "supersedes": (lambda text: not text or is_event_id(text), "an event's id"),
+    "pixel_sha256": (_SHA256.fullmatch, _DIGEST),
+    "image_sha256": (_is_digest_or_empty, _DIGEST),
+    "checkpoint_sha256": (_is_digest_or_empty, _DIGEST),
+    "ts_utc": (_is_time, "a time such as 2026-01-31T12:00:00.000000Z"),
+    "rel_path": (
+        lambda text: not leads_out(text),
+        "a path below its dataset, with / between folders",
+    ),
+    "image_margin": (_is_finite, "a finite number"),
+}
+_RULES |= dict.fromkeys(_SHARES, (_is_share, "from 0 to 1"))
+_RULES |= dict.fromkeys(("width", "height"), (_is_side, "the picture's size in pixels"))
+_RULES |= dict.fromkeys(("lead_time_ms", "region_area_px"), (_is_count, "0 or more"))
 
 
 def _check_length(name: str, text: str) -> None:

@@ -42,9 +42,9 @@ def services_for(flags: argparse.Namespace, folder: Path) -> tuple[Services, tup
 
 
 def _annotations(folder: Path) -> AnnotationStore | None:
-    """The store; without one the page still detects."""
+    """The store, its file not yet read; without one the page still detects."""
     try:
-        return AnnotationStore(folder)
+        return AnnotationStore(folder, read=False)
     except AdaClipError as error:
         logger.warning("annotations cannot be kept: %s", error)
         return None

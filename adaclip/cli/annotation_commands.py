@@ -101,7 +101,7 @@ def _add_export(actions: argparse._SubParsersAction) -> None:
 def _add_import(actions: argparse._SubParsersAction) -> None:
     take = _add(actions, "import", "add the rows of an exported CSV or ZIP that are not here yet")
     take.set_defaults(command=_import)
-    take.add_argument("file", type=Path, metavar="FILE", help="a .csv or .zip")
+    take.add_argument("file", type=Path, metavar="FILE", help="a .csv, .zip or .csv.gz")
     take.add_argument(
         "--accept-edits",
         action="store_true",
@@ -206,6 +206,9 @@ def _report_text(report: StoreReport) -> Iterator[str]:
     said = ", ".join(f"{count} {verdict}" for verdict, count in report.verdicts.items())
     yield f"  {said or 'no verdicts'}; annotators: {report.annotators}"
     yield f"  {report.masks} masks, {report.images} kept pictures"
+    newest = f", the newest of {report.newest_copy}" if report.newest_copy else ""
+    what = "copy" if report.daily_copies == 1 else "copies"
+    yield f"  {report.daily_copies} daily {what} in backups/daily{newest}"
     for finding in report.findings[:SHOWN_FINDINGS]:
         yield printable(f"{finding.kind}: {finding.where}: {finding.detail}")
     hidden = len(report.findings) - SHOWN_FINDINGS

@@ -13,6 +13,7 @@ from pathlib import Path
 from adaclip.annotation import Annotation
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError, StoreError
+from adaclip.stores.annotation_backups import DAILY, copies, problems
 from adaclip.stores.annotation_images import FOLDER as IMAGES
 from adaclip.stores.annotation_images import image_path
 from adaclip.stores.annotation_log import BACKUPS, TORN_NAME
@@ -46,6 +47,8 @@ class StoreReport:
     annotators: int
     masks: int
     images: int
+    daily_copies: int
+    newest_copy: str  # its day, "" for none
     findings: tuple[Finding, ...] = field(default_factory=tuple)
 
     @property
@@ -91,6 +94,13 @@ def check_store(
         done += 1
         if progress is not None:
             progress(done, total)
+    daily = store.folder / BACKUPS / DAILY
+    last_row = max((event.ts_utc for event in events), default="")
+    findings += [
+        Finding(kind="daily copy", where=where, detail=why)
+        for where, why in problems(daily, last_row)
+    ]
+    kept = copies(daily)
     torn = store.folder / TORN_NAME
     if torn.exists():
         findings.append(
@@ -110,6 +120,8 @@ def check_store(
         annotators=len({row.annotator for row in current}),
         masks=len(masks),
         images=len(images),
+        daily_copies=len(kept),
+        newest_copy=kept[-1].day.isoformat() if kept else "",
         findings=tuple(findings),
     )
 

@@ -6,6 +6,7 @@ capped, and every row is looked at as if it had just been made up.
 
 from __future__ import annotations
 
+import gzip
 import re
 import zipfile
 import zlib
@@ -43,9 +44,9 @@ def import_annotations(
 ) -> Imported:
     """Add the rows of a CSV or ZIP that are not here yet, with their regions and pictures.
 
-    Regions come from the ZIP, from the row, or from the folder the CSV lies in. `accept_edits`
-    takes rows that another program has changed as they stand. Raises StoreError when the file is
-    no export of annotations, or was changed.
+    A CSV may be packed (.gz), as daily copies are. Regions come from the ZIP, from the row, or
+    from the folder the CSV lies in. `accept_edits` takes rows that another program has changed as
+    they stand. Raises StoreError when the file is no export of annotations, or was changed.
     """
     file = Path(file)
     try:
@@ -158,6 +159,11 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _small(file: Path) -> bytes:
-    if file.stat().st_size > _LARGEST:
+    """A CSV, which may be packed as daily copies are. Raises StoreError."""
+    with file.open("rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(file) if packed else file.open("rb") as source:
+        data = source.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
         raise StoreError(f"{file.name}: is larger than {_LARGEST >> 20} MB; split it")
-    return file.read_bytes()
+    return data

@@ -18,6 +18,7 @@ import filelock
 
 from adaclip.annotation import Annotation
 from adaclip.errors import StoreError
+from adaclip.stores.annotation_backups import DAILY, DailyCopies
 from adaclip.stores.annotation_csv import HEADER_LINE, encode, is_whole
 from adaclip.stores.annotation_reading import Contents, read_contents, read_lines, refuse_edits
 from adaclip.stores.annotation_view import AnnotationView
@@ -34,8 +35,11 @@ _BINARY = getattr(os, "O_BINARY", 0)
 class AnnotationLog:
     """One per store and process; its methods may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
-        """Reads what is there. Raises StoreError for a file that is not ours or was edited."""
+    def __init__(self, folder: Path, *, read: bool = True) -> None:
+        """Reads what is there, or `read` False, when it is first asked for it.
+
+        Raises StoreError for a file that is not ours or was edited.
+        """
         self.path = folder / FILE_NAME
         self.view = AnnotationView()
         self.problems: list[str] = []
@@ -50,9 +54,11 @@ class AnnotationLog:
             thread_local=False,
             fallback_to_soft=False,
         )
+        self._copies = DailyCopies(self.path, folder / BACKUPS / DAILY)
         self._mark: tuple[int, int, int] | None = None  # inode, size, time of the file as read
         self._offset, self._lines, self._tail = 0, 0, b""
-        self.refresh()
+        if read:
+            self.refresh()
 
     @contextmanager
     def reading(self) -> Iterator[AnnotationView]:
@@ -99,6 +105,7 @@ class AnnotationLog:
             self.view.apply(event)
         self._lines += len(events)
         self.revision += 1
+        self._copies.see_to_it()
 
     def rewrite(self, events: Sequence[Annotation]) -> Path | None:
         """Replace the file by one of these rows, keeping a copy, whose path is returned.
@@ -184,10 +191,7 @@ class AnnotationLog:
     def _add(self, contents: Contents) -> None:
         self.problems += contents.problems
         for event in contents.events:
-            known = self.view.get(event.event_id)
-            if known is None:
-                self.view.apply(event)
-            elif known != event:
+            if not self.view.apply(event) and self.view.get(event.event_id) != event:
                 self.problems.append(f"event {event.event_id} is there twice; the first counts")
 
     def _settle(self, mark: tuple[int, int, int] | None, offset: int, tail: bytes) -> None:

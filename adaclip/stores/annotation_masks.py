@@ -64,12 +64,12 @@ def mask_of_rle(text: str, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(kinds, counts).reshape((height, width), order="F")
 
 
-def write_mask(path: Path, mask: np.ndarray) -> None:
+def write_mask(path: Path, mask: np.ndarray, *, sync_entry: bool = True) -> None:
     """Write a (H, W) bool mask as a PNG of 0 and 255, on disk when it returns.
 
-    Raises StoreError.
+    `sync_entry` as for `write_bytes`. Raises StoreError.
     """
-    write_bytes(path, png_of(mask.astype(np.uint8) * np.uint8(255)))
+    write_bytes(path, png_of(mask.astype(np.uint8) * np.uint8(255)), sync_entry=sync_entry)
 
 
 def read_mask(

@@ -156,8 +156,9 @@ def _text(data: bytes, name: str | Path) -> tuple[str, str]:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError:
-        # A damaged row is refused by its check; the others need not suffer.
-        text = data.decode(encoding, "replace")
+        # Saved in Windows' Western code page, or damaged: a row that is not what it was is refused
+        # by its check; the others need not suffer.
+        text = data.decode("utf-16" if encoding == "utf-16" else "cp1252", "replace")
     head = text.split("\n", 1)[0]
     if not any(column in head for column in ("event_id", "pixel_sha256")):
         shown = repr(head.strip()[:60])

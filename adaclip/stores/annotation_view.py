@@ -32,12 +32,15 @@ class AnnotationView:
         self._by_id[event.event_id] = event
         if event.supersedes:
             self._drop(event.supersedes)
-        if event.action == "label" and not self._outdated(event):
-            same = self._by_key.get(event.key)
+        if event.action == "label":
+            key = event.key
+            same = self.of_key(key)
             if same is not None:
-                self._drop(same)
+                if same.ts_utc > event.ts_utc:
+                    return True  # said otherwise since, in a log that was brought together with it
+                self._drop(same.event_id)
             self._current[event.event_id] = event
-            self._by_key[event.key] = event.event_id
+            self._by_key[key] = event.event_id
             self._by_image.setdefault(event.pixel_sha256, {})[event.event_id] = event
         return True
 
@@ -64,11 +67,6 @@ class AnnotationView:
 
     def __len__(self) -> int:
         return len(self._current)
-
-    def _outdated(self, event: Annotation) -> bool:
-        """True when the same person has since said otherwise in a log brought together."""
-        same = self.of_key(event.key)
-        return same is not None and same.ts_utc > event.ts_utc
 
     def _drop(self, event_id: str) -> None:
         gone = self._current.pop(event_id, None)

@@ -4,9 +4,11 @@
     masks/<picture>_<event>.png          regions, 0 and 255, at the picture's own size
     images/ab/<pixel hash>.png           kept pictures
     backups/                             copies made before the CSV was rewritten
+    backups/daily/                       a packed copy for each day (see annotation_backups)
     torn.txt                             ends of rows whose writer died in the middle
 
-A mask is on disk before its row is, so no row points to a missing one.
+A mask is written before its row is, so no row points to a missing one; where a disk forgets a
+new file's name in a power cut, the run lengths in the row give the region back.
 """
 
 from __future__ import annotations
@@ -43,11 +45,12 @@ class AnnotationStore:
     What it returns is up to date: rows that other processes added are read first.
     """
 
-    def __init__(self, folder: Path | str, *, create: bool = True) -> None:
+    def __init__(self, folder: Path | str, *, create: bool = True, read: bool = True) -> None:
         """Open the store in `folder`, made when there is none, unless `create` is False.
 
-        Raises StoreError for a folder that cannot be used, a file of another kind, and one that
-        another program has changed with loss.
+        `read` False puts reading the file off until somebody asks for what is in it. Raises
+        StoreError for a folder that cannot be used and, when it reads, for a file of another
+        kind and one that another program has changed with loss.
         """
         self.folder = Path(folder)
         if not create and not self.folder.is_dir():
@@ -60,7 +63,7 @@ class AnnotationStore:
                 "one for the annotations"
             ) from error
         self._warnings = _lock_warnings(self.folder, probe=create)
-        self._log = AnnotationLog(self.folder)
+        self._log = AnnotationLog(self.folder, read=read)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -122,7 +125,8 @@ class AnnotationStore:
         if image is not None:
             keep_image(self.folder, image, row.pixel_sha256)
         if mask is not None:
-            write_mask(self.folder / row.region_path, mask)
+            # What the row holds too can be had from there: one wait for the disk less.
+            write_mask(self.folder / row.region_path, mask, sync_entry=not row.region_rle)
         try:
             with self._log.locked() as view:
                 same = view.of_key(row.key)

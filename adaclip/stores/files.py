@@ -13,10 +13,11 @@ from adaclip.errors import StoreError
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def write_bytes(path: str | Path, data: bytes) -> None:
+def write_bytes(path: str | Path, data: bytes, *, sync_entry: bool = True) -> None:
     """Replace `path` by `data` in one step, making its folder when there is none.
 
-    Raises StoreError when the file cannot be written; the old file is then untouched.
+    `sync_entry` False does not wait until the file's name is on disk as its content is. Raises
+    StoreError when the file cannot be written; the old file is then untouched.
     """
     path = Path(path)
     # A short name of its own: the target's may already be as long as the file system allows.
@@ -31,7 +32,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        if sync_entry:
+            sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; check the folder's permissions "

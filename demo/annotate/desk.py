@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -21,6 +24,9 @@ from demo.pictures import thumbnail
 from demo.services import Services
 
 Screen = dict[str, Any]
+_PREFIX = "results-export-"
+# The browser asks for an export as soon as it is written; after an hour nobody will.
+_FRESH_SECONDS, _KEEP_SECONDS, _KEEP_EXPORTS = 300, 3600, 8
 
 
 class DeskActions:
@@ -44,15 +50,13 @@ class DeskActions:
         rows = annotate_table.found(current, search)
         count = annotate_table.pages(len(rows))
         page = min(max(search.page, 0), count - 1)
-        people = annotate_table.people(current)
-        choices = [("Anybody", words.ALL), *((name, name) for name in people)]
         return {
             "table": annotate_table.table(rows, page, event_id),
             "pager": annotate_table.pager(len(rows), page),
             "page_number": page,
             "earlier": gr.Button(interactive=page > 0),
             "later": gr.Button(interactive=page < count - 1),
-            "find_who": gr.Dropdown(choices=choices),
+            "find_who": gr.Dropdown(choices=self._people()),
         }
 
     def select(self, event_id: Any, search: Search) -> Screen:
@@ -113,6 +117,20 @@ class DeskActions:
             "disagreements": annotate_sums.disagreements_html(current),
         }
 
+    def open_disagreement(self, event_id: Any) -> Screen:
+        """A picture people disagree on, in the table: what everybody says of it."""
+        row = annotate_table.row_in_hand(self._store, event_id)
+        found = Search(text=row.rel_path)
+        everybody = dict.fromkeys(("find_verdict", "find_reason", "find_who"), words.ALL)
+        screen = {**self.select(row.event_id, found), "search": found.text, **everybody}
+        # The list of people comes along with what is chosen of it.
+        screen["find_who"] = gr.Dropdown(choices=self._people(), value=words.ALL)
+        return {**screen, "sheets": gr.Tabs(selected="table")}
+
+    def _people(self) -> list[tuple[str, str]]:
+        names = annotate_table.people(self._store.current())
+        return [("Anybody", words.ALL), *((name, name) for name in names)]
+
     def charts(self) -> Screen:
         """What was said, counted."""
         current = self._store.current()
@@ -135,7 +153,8 @@ class DeskActions:
 
     def export(self, kind: str, *, benchmark_too: bool = False) -> Screen:
         """Write what is current to a file of its own, and hand it over."""
-        folder = self._services.store.folder / f"results-export-{secrets.token_urlsafe(12)}"
+        shared = self._services.store.folder
+        folder = shared / f"{_PREFIX}{secrets.token_urlsafe(12)}"
         folder.mkdir(parents=True, mode=0o700)
         try:
             path, said = annotate_sums.write_export(
@@ -148,4 +167,18 @@ class DeskActions:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        _remove_old(shared)
         return {"carrier": str(path), "export_said": said}
+
+
+def _remove_old(shared: Path) -> None:
+    """Remove exports that were made long ago, and of many the oldest; never a fresh one.
+
+    A download that has begun goes on: its file is open, and stays on the disk until it is closed.
+    """
+    with suppress(OSError):
+        made = sorted((p.stat().st_mtime, p) for p in shared.glob(f"{_PREFIX}*"))
+        for place, (when, folder) in enumerate(reversed(made)):
+            age = time.time() - when
+            if age > _KEEP_SECONDS or (place >= _KEEP_EXPORTS and age > _FRESH_SECONDS):
+                shutil.rmtree(folder, ignore_errors=True)

@@ -51,10 +51,7 @@ def mask_of(value: Any, size: tuple[int, int]) -> np.ndarray:
     wanted = edit_size(size)
     painted = np.zeros(wanted, dtype=bool)
     for layer in value["layers"]:
-        alpha = _alpha(layer)
-        if alpha.shape != wanted:
-            raise InputError(words.wrong_size(alpha.shape, wanted))
-        painted |= alpha > 0
+        painted |= _alpha(layer, wanted) > 0
     return _resized(painted, size)
 
 
@@ -64,10 +61,14 @@ def edit_size(size: tuple[int, int]) -> tuple[int, int]:
     return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
 
 
-def _alpha(layer: Any) -> np.ndarray:
+def _alpha(layer: Any, wanted: tuple[int, int]) -> np.ndarray:
+    """(H, W) uint8 of a layer of that size; one of another size is not even decoded."""
+    if not isinstance(layer, Image.Image):  # a path, say: nothing is opened for a browser
+        raise InputError(words.UNREADABLE_REGION)
+    if layer.size[::-1] != wanted:
+        raise InputError(words.wrong_size(layer.size[::-1], wanted))
     try:
-        picture = layer if isinstance(layer, Image.Image) else Image.open(layer)
-        return np.asarray(picture.convert("RGBA"))[..., 3]
+        return np.asarray(layer.convert("RGBA"))[..., 3]
     # Pillow answers damaged data with errors of a dozen types.
     except Exception as error:
         raise InputError(words.UNREADABLE_REGION) from error

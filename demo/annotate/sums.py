@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from demo.icons import icon
 
 esc = html.escape
 _SHOWN = 200
+_SENTENCES = re.compile(r"(?<=\.) ")
+_CODE, _AS_CODE = re.compile(r"`([^`]*)`"), r"<code>\1</code>"
 # Of the bootstrap: an interval is drawn in a few seconds, however many annotations there are.
 _MANY, _RESAMPLES, _FEW = 5000, 1000, 100
 # Button -> kind of export, and the file's name.
@@ -52,7 +55,8 @@ def disagreements_html(current: Sequence[Annotation]) -> str:
     if not groups:
         return f'<p class="hint">{words.NO_DISAGREEMENT}</p>'
     rows = "".join(
-        f'<tr><td class="file" title="{esc(g.rel_path)}">{esc(g.rel_path)}</td>'
+        f'<tr data-event="{esc(g.annotations[-1].event_id)}" tabindex="0">'
+        f'<td class="file" title="{esc(g.rel_path)}">{esc(g.rel_path)}</td>'
         f"<td>{esc(spoken(g.class_name))}</td><td>{_opinions(g.annotations)}</td></tr>"
         for g in groups[:_SHOWN]
     )
@@ -92,7 +96,7 @@ def suggestions_html(current: Sequence[Annotation]) -> str:
         "False alarms, before to after",
         "Missed, before to after",
     )
-    notes = dict.fromkeys(s.note for s in found if s.note)
+    notes = dict.fromkeys(text for s in found for text in _SENTENCES.split(s.note) if text)
     said = "".join(f"<li>{icon('note')}<span>{esc(text)}</span></li>" for text in notes)
     return table_html(heads, rows, "suggest") + (f'<ul class="remarks">{said}</ul>' if said else "")
 
@@ -124,7 +128,8 @@ def _report(done: Export, name: str) -> str:
         f"<li>{esc(each.name)}: {esc(each.reason)}</li>" for each in done.left_out[:_SHOWN]
     )
     warnings = "".join(
-        f"<li>{icon('warning')}<span>{esc(text)}</span></li>" for text in done.warnings
+        f"<li>{icon('warning')}<span>{_CODE.sub(_AS_CODE, esc(text))}</span></li>"
+        for text in done.warnings
     )
     said = note(f"{name}: {words.labels(done.written)}")
     if warnings:
@@ -166,6 +171,8 @@ def _rate(rate: Any) -> str:
 
 
 def _needs(text: str) -> str:
+    # The head of the column says what for.
+    text = text.split(" pictures until ")[0]
     return esc(text) if text else f'<span class="done">{icon("normal")}enough</span>'
 
 

@@ -62,6 +62,7 @@ class AnnotateTab:
     next: gr.Button
     flag: FlagBar
     facts: gr.HTML
+    sheets: gr.Tabs
     # All annotations.
     table_tab: gr.Tab
     search: gr.Textbox
@@ -110,7 +111,7 @@ def build(services: Services) -> AnnotateTab:
     }
     if services.annotations is None:
         html(f'<p class="notice warn">{words.NO_STORE}</p>')
-    with gr.Tabs(elem_id="annotate-tabs"):
+    with gr.Tabs(elem_id="annotate-tabs") as parts["sheets"]:
         with gr.Tab("Review", id="review"), gr.Row(elem_id="review"):
             with gr.Column(elem_id="queue"):
                 parts |= _queue()
@@ -125,7 +126,7 @@ def build(services: Services) -> AnnotateTab:
             _title("How well people agree")
             parts["agreement"] = html("", elem_id="agreement")
             _title("Pictures they disagree on")
-            parts["disagreements"] = html("", elem_id="disagreements")
+            parts["disagreements"] = html("", js_on_load=_ROW_JS, elem_id="disagreements")
         with gr.Tab("Charts", id="charts") as parts["charts_tab"]:
             parts |= _charts()
         with gr.Tab("Export", id="export") as parts["export_tab"]:

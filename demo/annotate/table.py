@@ -107,7 +107,7 @@ def edited(
         lead_time_ms=None,
     )
     mask = store.mask(row) if verdict == row.verdict else None
-    return store.add(new, mask=mask)
+    return store.add(new, mask=mask, seen=row.event_id)
 
 
 def retracted(store: AnnotationStore, event_id: Any, *, annotator: Any) -> Annotation:

@@ -16,7 +16,7 @@ from demo.annotate.table import Search
 from demo.detect.tab import DetectTab
 from demo.detect.wiring import _SAVE_FILE as SAVE_FILE
 from demo.detect.wiring import DISPLAY, PRIVATE
-from demo.guard import guarded, guarded_steps
+from demo.guard import Answers, guarded, signed
 from demo.services import Services
 
 # The person's name is the browser's: it comes along as the last input.
@@ -38,7 +38,7 @@ class AnnotateWiring:
         fields = {k: v for k, v in vars(tab).items() if k not in ("flag", "exports")}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
         self._parts: dict[str, Any] = {**fields, **flag, **tab.exports}
-        self._outputs = list(self._parts.values())
+        self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
         self._settings: list[Any] = [tab.order, tab.seed, tab.blind, tab.advance]
         self._settings += [tab.dataset, tab.class_name, tab.show, tab.who]
 
@@ -72,17 +72,17 @@ class AnnotateWiring:
         def arrange(key: str, *settings: Any) -> Screen:
             return self._review.arrange(key, _settings_of(settings))
 
-        opened.select(self._answer(arrive), [batch, tab.source], self._outputs, **ANNOTATE)
+        opened.select(self._answer.once(arrive), [batch, tab.source], self._outputs, **ANNOTATE)
         gr.on(
             [tab.source.change, tab.order.change],
-            self._answer(chosen),
+            self._answer.once(chosen),
             [batch, tab.source, tab.order],
             self._outputs,
             **ANNOTATE,
         )
         what = [batch, tab.source, tab.other, self._detect.checkpoint, self._detect.class_name]
         started = tab.start.click(
-            self._answers(start),
+            self._answer.steps(start),
             [*what, *self._settings, tab.person],
             self._outputs,
             js=_NAMED,
@@ -91,12 +91,23 @@ class AnnotateWiring:
             concurrency_limit=2,
         )
         tab.stop.click(
-            self._answer(stopped), tab.key, self._outputs, cancels=[started], queue=False, **PRIVATE
+            self._answer.once(stopped),
+            tab.key,
+            self._outputs,
+            cancels=[started],
+            queue=False,
+            **PRIVATE,
         )
         changes = [setting.input for setting in self._settings]
-        gr.on(changes, self._answer(arrange), [tab.key, *self._settings], self._outputs, **DISPLAY)
+        gr.on(
+            changes,
+            self._answer.once(arrange),
+            [tab.key, *self._settings],
+            self._outputs,
+            **DISPLAY,
+        )
         for button, by in ((tab.previous, -1), (tab.next, 1)):
-            button.click(self._answer(self._stepper(by)), tab.key, self._outputs, **ANNOTATE)
+            button.click(self._answer.once(self._stepper(by)), tab.key, self._outputs, **ANNOTATE)
 
     def _stepper(self, by: int) -> Callable[[str], Screen]:
         def step(key: str) -> Screen:
@@ -124,10 +135,12 @@ class AnnotateWiring:
             return gr.Column(visible=False), None
 
         bar, both = tab.flag.bar, [tab.flag.region, tab.flag.editor]
-        bar.select(self._answer(judge), tab.key, self._outputs, **FLAGS)
-        bar.submit(self._answer(judge_region), [tab.key, tab.flag.editor], self._outputs, **FLAGS)
-        bar.undo(self._answer(undo), tab.key, self._outputs, **FLAGS)
-        bar.edit(_signed(guarded(open_region), open_region), tab.key, both, **FLAGS)
+        bar.select(self._answer.once(judge), tab.key, self._outputs, **FLAGS)
+        bar.submit(
+            self._answer.once(judge_region), [tab.key, tab.flag.editor], self._outputs, **FLAGS
+        )
+        bar.undo(self._answer.once(undo), tab.key, self._outputs, **FLAGS)
+        bar.edit(signed(guarded(open_region), open_region), tab.key, both, **FLAGS)
         bar.clear(guarded(close_region), None, both, **FLAGS)
 
     def _wire_table(self) -> None:
@@ -154,22 +167,29 @@ class AnnotateWiring:
         def retract(event: str, page: int, *values: Any) -> Screen:
             return self._desk.retract(event, values[-1], _search_of(values[:-1], int(page)))
 
+        def disagreement(data: gr.EventData) -> Screen:
+            return self._desk.open_disagreement((data._data or {}).get("event"))
+
+        opened = self._answer.once(disagreement)
+        tab.disagreements.select(opened, None, self._outputs, **ANNOTATE)
         changes = [tab.search.change, *(part.input for part in find[1:]), tab.table_tab.select]
-        gr.on(changes, self._answer(search), [tab.event, *find], self._outputs, **DISPLAY)
+        gr.on(changes, self._answer.once(search), [tab.event, *find], self._outputs, **DISPLAY)
         where = [tab.event, tab.page_number, *find]
-        tab.earlier.click(self._answer(turn(-1)), where, self._outputs, **ANNOTATE)
-        tab.later.click(self._answer(turn(1)), where, self._outputs, **ANNOTATE)
-        tab.table.select(self._answer(select), [tab.page_number, *find], self._outputs, **ANNOTATE)
+        tab.earlier.click(self._answer.once(turn(-1)), where, self._outputs, **ANNOTATE)
+        tab.later.click(self._answer.once(turn(1)), where, self._outputs, **ANNOTATE)
+        tab.table.select(
+            self._answer.once(select), [tab.page_number, *find], self._outputs, **ANNOTATE
+        )
         fields = [tab.edit_verdict, tab.edit_reason, tab.edit_comment]
         tab.save.click(
-            self._answer(save),
+            self._answer.once(save),
             [tab.event, tab.page_number, *fields, *find, tab.person],
             self._outputs,
             js=_NAMED,
             **ANNOTATE,
         )
         tab.retract.click(
-            self._answer(retract), [*where, tab.person], self._outputs, js=_NAMED, **ANNOTATE
+            self._answer.once(retract), [*where, tab.person], self._outputs, js=_NAMED, **ANNOTATE
         )
 
     def _wire_sheets(self) -> None:
@@ -179,13 +199,13 @@ class AnnotateWiring:
             (tab.charts_tab, self._desk.charts),
             (tab.export_tab, self._desk.thresholds),
         ):
-            opened.select(self._answer(show), None, self._outputs, **ANNOTATE)
+            opened.select(self._answer.once(show), None, self._outputs, **ANNOTATE)
 
     def _wire_files(self) -> None:
         tab = self._tab
         for kind, button in tab.exports.items():
             written = button.click(
-                self._answer(self._exporter(kind)),
+                self._answer.once(self._exporter(kind)),
                 tab.benchmark_too,
                 self._outputs,
                 concurrency_id="files",
@@ -199,26 +219,6 @@ class AnnotateWiring:
             return self._desk.export(kind, benchmark_too=benchmark_too is True)
 
         return export
-
-    def _answer(self, handler: Callable[..., Screen]) -> Callable[..., Any]:
-        """`handler` with component names turned into components, and errors into words."""
-
-        def named(*args: Any) -> dict[Any, Any]:
-            return self._components(handler(*args))
-
-        return _signed(guarded(named), handler)
-
-    def _answers(self, handler: Callable[..., Iterator[Screen]]) -> Callable[..., Any]:
-        """The same for a generator."""
-
-        def named(*args: Any) -> Iterator[dict[Any, Any]]:
-            for screen in handler(*args):
-                yield self._components(screen)
-
-        return _signed(guarded_steps(named), handler)
-
-    def _components(self, screen: Screen) -> dict[Any, Any]:
-        return {self._parts[name]: value for name, value in screen.items()}
 
 
 def _settings_of(values: Any) -> Settings:
@@ -240,11 +240,3 @@ def _search_of(values: Any, page: int = 0) -> Search:
     """What is looked for, in the order of the components."""
     text, verdict, reason, who = values
     return Search(text=str(text or ""), verdict=verdict, reason=reason, annotator=who, page=page)
-
-
-def _signed(wrapper: Callable[..., Any], handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Gradio reads a handler's signature to know that it wants the event's data."""
-    wrapper.__wrapped__ = handler  # type: ignore[attr-defined]
-    wrapper.__name__ = handler.__name__
-    wrapper.__annotations__ = dict(handler.__annotations__)
-    return wrapper

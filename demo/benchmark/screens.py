@@ -6,14 +6,13 @@ Tables and charts are imported when the tab is first opened: the page starts wit
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 from gradio.components.plot import PlotData
 
-from adaclip.errors import AdaClipError
+from adaclip.errors import AdaClipError, StoreError
 from adaclip.stores.run_results import Run
 from demo.annotate.flag_bar import hidden, said_html
 from demo.annotate.flagging import Subject
@@ -209,8 +208,12 @@ class Screens:
         scores = self._library.book.scores(run, desk.selection.class_name)
         cut = threshold_of(desk.selection, run)
         near = neighbours(desk.selection, scores, cut)
-        with suppress(AdaClipError):  # the picture is not here, which the inspector says
+        try:
             closed["flag_said"] = said_html(self._services, self.subject(desk, holdings))
+        except StoreError as error:
+            closed["flag_said"] = hidden(problem=str(error))
+        except AdaClipError:
+            pass  # the picture is not here, which the inspector says
         return {"inspector": view.inspector_html(desk.selection, row, near, cut), **closed}
 
     def subject(self, desk: Desk, holdings: Holdings) -> Subject | None:

@@ -18,7 +18,7 @@ from demo.benchmark.tab import BenchmarkTab
 from demo.detect.tab import DetectTab
 from demo.detect.wiring import _SAVE_FILE as SAVE_FILE
 from demo.detect.wiring import PRIVATE
-from demo.guard import guarded
+from demo.guard import Answers, guarded, signed
 from demo.services import Services
 
 LOOK: dict[str, Any] = {**PRIVATE, "concurrency_id": "benchmark", "concurrency_limit": 4}
@@ -40,7 +40,7 @@ class BenchmarkWiring:
         fields = {k: v for k, v in vars(tab).items() if k not in other}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
         self._parts: dict[str, Any] = {**fields, **tab.exports, **flag}
-        self._outputs = list(self._parts.values())
+        self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
 
     def wire(self, detect: DetectTab) -> None:
         """All events of the tab; a picture of a run can be opened in the Detect tab."""
@@ -68,10 +68,10 @@ class BenchmarkWiring:
             _, row = tab.pictures.pixels(asked.get("run"), asked.get("image"))
             return spoken(str(row["class_name"]))
 
-        tab.link.arrive(self._answer(arrive), tab.key, self._outputs, **EACH)
-        tab.link.act(self._answer(act), tab.key, self._outputs, **EACH)
-        tab.link.steer(self._answer(steer), tab.key, self._outputs, **EACH)
-        tab.link.hand_over(_signed(guarded(to_detect), to_detect), None, detect.class_name, **LOOK)
+        tab.link.arrive(self._answer.once(arrive), tab.key, self._outputs, **EACH)
+        tab.link.act(self._answer.once(act), tab.key, self._outputs, **EACH)
+        tab.link.steer(self._answer.once(steer), tab.key, self._outputs, **EACH)
+        tab.link.hand_over(signed(guarded(to_detect), to_detect), None, detect.class_name, **LOOK)
 
     def _wire_controls(self, tab: BenchmarkTab) -> None:
         do = self._do
@@ -128,10 +128,12 @@ class BenchmarkWiring:
             return measure.imported(key, upload)
 
         what = [tab.key, tab.data, tab.checkpoint, tab.limit, tab.keep_maps]
-        tab.start.click(self._answer(start), what, self._outputs, **LOOK)
-        tab.timer.tick(self._answer(watch), tab.key, self._outputs, **LAST)
-        tab.data.change(self._answer(described), tab.data, self._outputs, **LAST)
-        tab.upload.upload(self._answer(imported), [tab.key, tab.upload], self._outputs, **FILES)
+        tab.start.click(self._answer.once(start), what, self._outputs, **LOOK)
+        tab.timer.tick(self._answer.once(watch), tab.key, self._outputs, **LAST)
+        tab.data.change(self._answer.once(described), tab.data, self._outputs, **LAST)
+        tab.upload.upload(
+            self._answer.once(imported), [tab.key, tab.upload], self._outputs, **FILES
+        )
 
     def _wire_files(self, tab: BenchmarkTab) -> None:
         def table(key: str) -> Screen:
@@ -139,9 +141,9 @@ class BenchmarkWiring:
             folder = self._services.store.folder
             return {"carrier": str(benchmark_files.table_file(frame, folder, "benchmark"))}
 
-        written = [tab.save_table.click(self._answer(table), tab.key, self._outputs, **FILES)]
+        written = [tab.save_table.click(self._answer.once(table), tab.key, self._outputs, **FILES)]
         for kind, button in tab.exports.items():
-            export = self._answer(self._exporter(kind))
+            export = self._answer.once(self._exporter(kind))
             written.append(button.click(export, tab.key, self._outputs, **FILES))
         for file in written:
             file.success(None, tab.carrier, None, js=SAVE_FILE, **PRIVATE)
@@ -154,21 +156,4 @@ class BenchmarkWiring:
         return export
 
     def _on(self, events: list[Any], handler: Callable[..., Screen], inputs: list[Any]) -> None:
-        gr.on(events, self._answer(handler), inputs, self._outputs, **LAST)
-
-    def _answer(self, handler: Callable[..., Screen]) -> Callable[..., Any]:
-        """`handler` with component names turned into components, and errors into words."""
-
-        def named(*args: Any) -> dict[Any, Any]:
-            screen = handler(*args) or {"key": gr.skip()}  # Gradio takes no empty answer
-            return {self._parts[name]: value for name, value in screen.items()}
-
-        return _signed(guarded(named), handler)
-
-
-def _signed(wrapper: Callable[..., Any], handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Gradio reads a handler's signature to know that it wants the event's data."""
-    wrapper.__wrapped__ = handler  # type: ignore[attr-defined]
-    wrapper.__name__ = handler.__name__
-    wrapper.__annotations__ = dict(handler.__annotations__)
-    return wrapper
+        gr.on(events, self._answer.once(handler), inputs, self._outputs, **LAST)

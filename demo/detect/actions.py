@@ -9,12 +9,13 @@ import dataclasses
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from adaclip.errors import AdaClipError, InputError
+from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
 from demo import exports, intake, messages, panels, runner
 from demo.annotate.flag_bar import hidden, said_html
@@ -251,6 +252,8 @@ class DetectActions:
         """The flag bar of the picture on the stage; it hides where there is nothing to flag."""
         try:
             said = said_html(self._services, batch_subject(batch))
+        except StoreError as error:
+            said = hidden(problem=str(error))
         except AdaClipError:  # its upload has gone, which the stage says
             said = hidden()
         return {"flag_said": said, "flag_region": gr.Column(visible=False)}
@@ -265,8 +268,12 @@ class DetectActions:
         return {} if batch is None else {"listing": self._listing(batch)}
 
     def _listing(self, batch: Batch) -> str:
-        store = self._services.annotations
-        return detect_view.listing(batch, None if store is None else batch_marks(store, batch))
+        store, marks = self._services.annotations, None
+        if store is not None:
+            # A file that another program has damaged takes away the flags, not the results.
+            with suppress(StoreError):
+                marks = batch_marks(store, batch)
+        return detect_view.listing(batch, marks)
 
     def words(self, batch: Batch) -> Screen:
         """What is said, without touching a picture."""

@@ -15,7 +15,7 @@ from demo import intake
 from demo.annotate.flag_bar import wire_flag_bar
 from demo.detect.actions import DetectActions, Screen
 from demo.detect.tab import DetectTab
-from demo.guard import guarded, guarded_steps
+from demo.guard import Answers, guarded
 from demo.look import Look
 from demo.services import Services
 
@@ -56,7 +56,7 @@ class DetectWiring:
         fields = {k: v for k, v in vars(tab).items() if k not in ("downloads", "flag")}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
         self._parts: dict[str, Any] = {**fields, **tab.downloads, **flag}
-        self._outputs = list(self._parts.values())
+        self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
         self._look += [tab.opacity, tab.colour_map, tab.scale]
 
@@ -85,12 +85,12 @@ class DetectWiring:
             return self._do.cancel(key)
 
         tab.drop.upload(
-            self._answer(dropped), [tab.class_name, *settings], self._outputs, **PRIVATE
+            self._answer.once(dropped), [tab.class_name, *settings], self._outputs, **PRIVATE
         )
-        chosen = tab.examples.select(self._answer(example), settings, self._outputs, **PRIVATE)
+        chosen = tab.examples.select(self._answer.once(example), settings, self._outputs, **PRIVATE)
         runs = [self._wire_run(chosen.success), self._wire_run(tab.detect.click)]
         tab.cancel.click(
-            self._answer(cancel), tab.key, self._outputs, cancels=runs, queue=False, **PRIVATE
+            self._answer.once(cancel), tab.key, self._outputs, cancels=runs, queue=False, **PRIVATE
         )
 
     def _wire_run(self, when: Callable[..., Any]) -> Any:
@@ -106,9 +106,9 @@ class DetectWiring:
             yield from self._do.run(key)
 
         what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, tab.threshold, *self._look]
-        started = when(self._answer(start), what, self._outputs, **PRIVATE)
+        started = when(self._answer.once(start), what, self._outputs, **PRIVATE)
         started.success(None, None, None, js=_SHOW_STAGE, **PRIVATE)
-        return started.success(self._answers(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
+        return started.success(self._answer.steps(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
 
     def _wire_looking(self) -> None:
         tab = self._tab
@@ -126,22 +126,24 @@ class DetectWiring:
             return self._do.reset(key, checkpoint)
 
         tab.threshold.change(
-            self._answer(judge), [tab.key, tab.threshold], self._outputs, **DISPLAY
+            self._answer.once(judge), [tab.key, tab.threshold], self._outputs, **DISPLAY
         )
         # One event for all controls: answers cannot overtake each other, and the last one counts.
         gr.on(
             [control.change for control in self._look],
-            self._answer(redraw),
+            self._answer.once(redraw),
             [tab.key, *self._look],
             self._outputs,
             **DISPLAY,
         )
         # Each press counts: the next one comes before the answer to the last.
         each = DISPLAY | {"trigger_mode": "multiple"}
-        tab.listing.select(self._answer(select), tab.key, self._outputs, **each)
+        tab.listing.select(self._answer.once(select), tab.key, self._outputs, **each)
         for button, by in ((tab.previous, -1), (tab.next, 1)):
-            button.click(self._answer(self._stepper(by)), tab.key, self._outputs, **each)
-        tab.reset.click(self._answer(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY)
+            button.click(self._answer.once(self._stepper(by)), tab.key, self._outputs, **each)
+        tab.reset.click(
+            self._answer.once(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY
+        )
 
     def _stepper(self, by: int) -> Callable[[str], Screen]:
         def step(key: str) -> Screen:
@@ -163,11 +165,11 @@ class DetectWiring:
             return self._do.fetch_cancelled(key, checkpoint, class_name)
 
         chosen = [tab.checkpoint.change, tab.class_name.change]
-        gr.on(chosen, self._answer(describe), what, self._outputs, **DISPLAY)
+        gr.on(chosen, self._answer.once(describe), what, self._outputs, **DISPLAY)
         address = [tab.class_name, tab.checkpoint]
         gr.on(chosen, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
         job = tab.fetch.click(
-            self._answers(fetch),
+            self._answer.steps(fetch),
             what,
             self._outputs,
             concurrency_id="fetch",
@@ -175,14 +177,14 @@ class DetectWiring:
             **PRIVATE,
         )
         tab.fetch_cancel.click(
-            self._answer(cancelled), what, self._outputs, cancels=[job], queue=False, **PRIVATE
+            self._answer.once(cancelled), what, self._outputs, cancels=[job], queue=False, **PRIVATE
         )
 
     def _wire_files(self) -> None:
         tab = self._tab
         for kind, button in tab.downloads.items():
             written = button.click(
-                self._answers(self._downloader(kind)),
+                self._answer.steps(self._downloader(kind)),
                 [tab.key, tab.threshold, *self._look],
                 self._outputs,
                 concurrency_id="files",
@@ -199,34 +201,13 @@ class DetectWiring:
             return self._do.listing(key)
 
         for saved in wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key]):
-            saved.success(self._answer(listing), tab.key, self._outputs, **DISPLAY)
+            saved.success(self._answer.once(listing), tab.key, self._outputs, **DISPLAY)
 
     def _downloader(self, kind: str) -> Callable[..., Iterator[Screen]]:
         def download(key: str, threshold: float, *look: Any) -> Iterator[Screen]:
             yield from self._do.download(key, kind, threshold, _look_of(look))
 
         return download
-
-    def _answer(self, handler: Callable[..., Screen]) -> Callable[..., Any]:
-        """`handler` with component names turned into components, and errors into words."""
-
-        def named(*args: Any) -> dict[Any, Any]:
-            return self._components(handler(*args))
-
-        return _signed(guarded(named), handler)
-
-    def _answers(self, handler: Callable[..., Iterator[Screen]]) -> Callable[..., Any]:
-        """The same for a generator."""
-
-        def named(*args: Any) -> Iterator[dict[Any, Any]]:
-            for screen in handler(*args):
-                yield self._components(screen)
-
-        return _signed(guarded_steps(named), handler)
-
-    def _components(self, screen: Screen) -> dict[Any, Any]:
-        screen = screen or {"key": gr.skip()}  # Gradio takes no empty answer
-        return {self._parts[name]: value for name, value in screen.items()}
 
 
 def wire_api(services: Services) -> None:
@@ -270,11 +251,3 @@ def _look_of(values: tuple[Any, ...]) -> Look:
         colour_map=colour_map,
         scale=scale,
     )
-
-
-def _signed(wrapper: Callable[..., Any], handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Gradio reads a handler's signature to know that it wants the event's data."""
-    wrapper.__wrapped__ = handler  # type: ignore[attr-defined]
-    wrapper.__name__ = handler.__name__
-    wrapper.__annotations__ = dict(handler.__annotations__)
-    return wrapper

@@ -1,10 +1,11 @@
 """The annotation store under many rows and many kills: times, and whether anything is lost.
 
     python -m tests.benchmarks.annotations [--rows 50000] [--appends 200] [--kills 1000]
-                                           [--folder DIR]
+                                           [--folder DIR] [--no-page]
 
 Adding and undoing are timed with all those rows in the store, each until it is on disk; another
-process's view is brought up to date after each. Kills are SIGKILLs of a writer at random moments,
+process's view is brought up to date after each. With a Chromium the page is started over them and
+its tab opened at once (see `annotation_page`). Kills are SIGKILLs of a writer at random moments,
 every second one of a writer whose rows reach the file in two pieces.
 """
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from adaclip.calibration import suggest
 from adaclip.stores.annotations import Annotation, AnnotationStore
+from tests.benchmarks.annotation_page import measure_page
 from tests.stores.annotation_samples import row
 
 REASONS = ("edge", "reflection", "background", "texture", "print", "dirt", "other")
@@ -109,10 +111,13 @@ def main() -> None:
     parser.add_argument("--appends", type=int, default=200)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--folder", type=Path, help="on the disk to measure (default: temporary)")
+    parser.add_argument("--no-page", action="store_true", help="leave the browser out")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
         if arguments.rows:
             load(Path(temporary) / "many", arguments.rows, arguments.appends)
+            if not arguments.no_page:
+                measure_page(Path(temporary) / "many", Path(temporary))
         if arguments.kills:
             kill(Path(temporary) / "killed", arguments.kills)
 

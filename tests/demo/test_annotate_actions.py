@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -305,14 +308,72 @@ def test_charts_count_what_was_said(store):
         assert figure.layout.paper_bgcolor == "rgba(0,0,0,0)"
 
 
-def test_times_far_apart_are_counted_by_day(store):
+def test_time_is_counted_in_hours_days_or_months_and_none_is_left_out(store):
     many(store, 2)
-    early, late = store.current()
-    early = dataclasses.replace(early, ts_utc="2026-01-02T03:04:05.000Z")
-    figure = annotate_charts.over_time([early, late])
-    assert figure.data[0].x[0] == "2026-01-02"
+    row = store.current()[0]
+
+    def steps(first: str, last: str) -> list[str]:
+        rows = [dataclasses.replace(row, ts_utc=f"{text}:04:05.000Z") for text in (last, first)]
+        [bar] = annotate_charts.over_time(rows).data
+        assert sum(bar.y) == 2
+        return list(bar.x)
+
+    # Over the end of a month, which names of months would not sort.
+    assert steps("2026-01-31T23", "2026-02-01T01") == [
+        "2026-01-31 23:00",
+        "2026-02-01 00:00",
+        "2026-02-01 01:00",
+    ]
+    assert steps("2026-01-30T23", "2026-02-03T01")[1:3] == ["2026-01-31", "2026-02-01"]
+    assert steps("2025-11-30T23", "2026-03-03T01")[:3] == ["2025-11", "2025-12", "2026-01"]
 
 
 def test_pages_and_the_words_for_them():
     assert [annotate_table.pages(n) for n in (0, 1, 100, 101)] == [1, 1, 1, 2]
     assert "101 to 150</b> of 150 annotations" in annotate_table.pager(150, 1)
+
+
+def test_exports_do_not_pile_up_and_fresh_ones_stay(store, services):
+    many(store, 1)
+    desk = DeskActions(services)
+    made = [Path(desk.export("csv")["carrier"]) for _ in range(12)]
+    assert all(path.is_file() for path in made)  # each may still be on its way to a browser
+    now = time.time()
+    for number, path in enumerate(made):
+        os.utime(path.parent, (now - 600 + number,) * 2)
+    os.utime(made[11].parent, (now - 4000,) * 2)
+    newest = Path(desk.export("csv")["carrier"])
+    left = [path for path in made if path.exists()]
+    assert left == made[4:11]
+    assert newest.is_file()
+
+
+def test_two_tabs_that_edit_one_row_at_once_lose_nothing(store, monkeypatch):
+    many(store, 1)
+    row = store.current()[0]
+    words_of = {"annotator": row.annotator, "verdict": row.verdict, "reason": ""}
+    shown = annotate_table.row_in_hand(store, row.event_id)
+    first = annotate_table.edited(store, row.event_id, comment="from the first tab", **words_of)
+    with pytest.raises(InputError):
+        annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
+    # And when the second has looked before the first has written.
+    monkeypatch.setattr(annotate_table, "row_in_hand", lambda *_: shown)
+    with pytest.raises(InputError, match="another page"):
+        annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
+    assert first in store.current()
+    assert "from the second" not in {each.comment for each in store.events()}
+
+
+def test_a_disagreement_opens_in_the_table_with_what_everybody_says(store, services):
+    many(store, 3)
+    row = store.current()[0]
+    store.add(dataclasses.replace(row, annotator="zoe", verdict="TP"))
+    desk = DeskActions(services)
+    [event] = re.findall(r'data-event="(\w+)"', desk.people()["disagreements"])
+    screen = desk.open_disagreement(event)
+    assert screen["search"] == row.rel_path
+    assert screen["event"] == event
+    assert screen["table"].count("<tr data-event") == 2
+    assert ("zoe", "zoe") in screen["find_who"].choices
+    with pytest.raises(InputError):
+        desk.open_disagreement("../x")

@@ -14,6 +14,7 @@ from demo.annotate import flag_bar, flag_region, flagging, words
 from demo.annotate.flagging import flag_of, verdict_of
 from demo.annotate.subjects import batch_subject, inside
 from demo.detect.actions import DetectActions
+from demo.look import Look
 from tests.demo.stub import stub_services, tile
 
 
@@ -246,8 +247,6 @@ def test_without_a_store_there_is_no_bar(subject, tmp_path):
 def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     do = DetectActions(services)
     files = [{"path": str(upload(f"{n}.png", tile(d))), "name": f"{n}.png"} for n, d in ROWS]
-    from demo.look import Look
-
     key = do.dropped("", files, "object", 0.5, Look())["key"]
     do.start(key, "", "tile", "lite", 0.5, Look())
     screen = list(do.run(key))[-1]
@@ -267,6 +266,19 @@ def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     assert "Missed defect</span>" in do.listing(key)["listing"]
     with pytest.raises(InputError):
         do.subject(key, 7)
+
+
+def test_a_damaged_annotation_file_takes_the_flags_and_leaves_the_results(services, upload, store):
+    store.path.write_bytes(b"not,ours\n")
+    do = DetectActions(services)
+    files = [{"path": str(upload(f"{n}.png", tile(d))), "name": f"{n}.png"} for n, d in ROWS]
+    key = do.dropped("", files, "x", 0.5, Look())["key"]
+    do.start(key, "", "tile", "lite", 0.5, Look())
+    screen = list(do.run(key))[-1]
+    assert "dark.png" in screen["listing"]
+    assert "flag-cell" not in screen["listing"]
+    assert "move it away" in screen["flag_said"]
+    assert 'data-subject=""' in screen["flag_said"]
 
 
 ROWS = (("dark", ((40, 30, 80, 70),)), ("calm", ()))
@@ -291,3 +303,16 @@ def test_the_id_of_a_subject_changes_with_what_is_judged(subject):
     other = dataclasses.replace(subject, class_name="nut")
     assert len(subject.id) == 24
     assert other.id != subject.id
+
+
+def test_a_giant_layer_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("1", (8000, 8000)).save(tmp_path / "giant.png")
+
+    def decoded(*_: object) -> None:
+        raise AssertionError("it was decoded")
+
+    monkeypatch.setattr(Image.Image, "convert", decoded)
+    with Image.open(tmp_path / "giant.png") as giant, pytest.raises(InputError, match="8000"):
+        flag_region.mask_of({"layers": [giant]}, (120, 160))
+    with pytest.raises(InputError, match="read"):
+        flag_region.mask_of({"layers": [str(tmp_path / "giant.png")]}, (8000, 8000))

@@ -1,0 +1,83 @@
+"""Flagging a picture of a run where one looks at it: in the Benchmark tab's inspector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adaclip.stores.annotations import AnnotationStore
+from tests.demo.stub import stub_services
+from tests.e2e.conftest import free_port
+from tests.e2e.test_annotate_browser import browsers, open_page, said  # noqa: F401 - fixtures
+from tests.e2e.test_benchmark_browser import write_pictures, write_runs
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def bench(tmp_path: Path, served) -> Iterator[tuple[str, AnnotationStore]]:
+    """The address of a page with runs, and the store it writes to."""
+    from demo.ui import build_ui, shell_params
+
+    write_pictures(tmp_path / "data" / "box")
+    write_runs(tmp_path / "runs", tmp_path / "data")
+    store = AnnotationStore(tmp_path / "annotations")
+    services = stub_services(
+        served.services.store.folder,
+        run_roots=(tmp_path / "runs",),
+        data_roots=(tmp_path / "data",),
+        annotations=store,
+    )
+    page = build_ui(services)
+    page.launch(
+        server_name="127.0.0.1",
+        server_port=free_port(),
+        prevent_thread_lock=True,
+        quiet=True,
+        **shell_params(private=[store.folder]),
+    )
+    yield page.local_url.rstrip("/"), store
+    page.close(verbose=False)
+
+
+def test_a_picture_in_the_inspector_is_flagged_with_a_key_and_undone(bench, open_page):  # noqa: F811
+    url, store = bench
+    page = open_page(url)
+    page.goto(f"{url}/?tab=benchmark&run=lite-box")
+    page.locator("#bench-gallery .shot").first.click()
+    page.wait_for_selector("#flag-bench .flag:not([hidden])")
+    first = page.locator("#bench-gallery .shot").first.get_attribute("data-path")
+    page.fill("#flag-bench .flag-name", "ann")
+    page.keyboard.press("Enter")
+    page.keyboard.press("f")
+    said(page, "False alarm", "bench")
+    [row] = store.current()
+    assert (row.rel_path, row.dataset, row.checkpoint_id) == (first, "box", "lite")
+    assert row.gt_source == "dataset"
+    assert row.gt_label in ("normal", "anomalous")
+    assert row.split == "test"
+
+    # A reason belongs to the verdict; the next picture has a bar of its own.
+    page.keyboard.press("Shift+Digit1")
+    said(page, "edge or contour", "bench")
+    [row] = store.current()
+    assert row.reason_code == "edge"
+    page.keyboard.press("ArrowRight")
+    shown = (
+        "([old]) => document.querySelector('#flag-bench-said .flag-said').dataset.subject !== old"
+    )
+    before = page.locator("#flag-bench-said .flag-said").get_attribute("data-subject")
+    page.wait_for_function(shown, arg=[before])
+    assert page.locator("#flag-bench [aria-pressed=true]").count() == 0
+    page.keyboard.press("t")
+    said(page, "Correct", "bench")
+    assert len(store.current()) == 2
+    page.keyboard.press("u")
+    said(page, "Taken back", "bench")
+    assert store.current() == [row]
+
+    # It is there again for whoever opens the picture by its address.
+    page.goto(f"{url}/?tab=benchmark&run=lite-box&image={first}")
+    page.wait_for_selector("#flag-bench-said .flag-marks li:has-text('False alarm')")
