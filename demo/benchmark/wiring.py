@@ -108,7 +108,7 @@ class BenchmarkWiring:
         few: list[Any] = [tab.key, tab.link, tab.problems, tab.gallery, tab.inspector]
         few += [tab.flag.said, tab.flag.region]
         tab.threshold.change(
-            self._answer(moved), [tab.key, tab.threshold], few, queue=False, **LAST
+            self._answer.once(moved), [tab.key, tab.threshold], few, queue=False, **LAST
         )
         self._on([tab.reset.click], reset, [tab.key])
 
