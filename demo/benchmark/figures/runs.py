@@ -126,7 +126,7 @@ def deltas(comparison: Comparison) -> go.Figure:
 
 def _height(rows: int) -> int:
     """Of both charts of a comparison, so that their cards end on one line."""
-    return max(360, 110 + 26 * rows)
+    return max(320, 110 + 26 * rows)
 
 
 def _delta_label(row: Delta) -> str:
