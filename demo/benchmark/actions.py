@@ -100,7 +100,7 @@ class BenchmarkActions:
         else:
             desk.sort, desk.descending = column, column != "name"
         desk.stale |= {"table", "charts"}
-        return self._draw(desk, self._library.holdings(), step=False)
+        return self._draw(desk, self._library.holdings(), step=True)
 
     def _pinned(self, desk: Desk, column: str) -> Screen:
         desk.pin(column)
@@ -205,7 +205,9 @@ class BenchmarkActions:
         screen = self._screens.draw(desk, holdings, parts)
         changes = screen.pop("changes", None)
         screen["link"] = view.address_html(desk.query(), step=step, changes=changes)
-        screen["problems"] = view.problems_html(holdings.problems, desk.notes)
+        chosen, unread = desk.selection, self._library.book.unread
+        damaged = [unread[one] for one in (chosen.run, chosen.against) if one and one in unread]
+        screen["problems"] = view.problems_html(holdings.problems, [*desk.notes, *damaged])
         if step or arriving:
             screen["views"] = gr.Tabs(selected=desk.view)
         # The slider is left to the hand that moves it.

@@ -93,6 +93,21 @@ def is_re_evaluation(row: Mapping[str, Any]) -> bool:
     return "re-eval" in text or "retrained" in method or "unofficial" in method
 
 
+FLOOR_ID = "floor"
+
+
+def published_id(row: Mapping[str, Any]) -> str:
+    """The column that a published number stands in, as sorting and pinning name it."""
+    return f"{row['method']}|{row['protocol']}|{int(is_re_evaluation(row))}"
+
+
+def measured_id(run: RunLike) -> str:
+    """The same of a run: a column per checkpoint and way of measuring."""
+    results = run.results
+    rank = results.get("ranked_by") or "margin"
+    return f"run:{results.get('checkpoint')}|{results.get('resolution')}|{rank}"
+
+
 def protocol_label(protocol: str) -> str:
     """A protocol's id as words."""
     return PROTOCOLS.get(protocol, protocol.replace("_", " ").replace("-", " "))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
+from demo.benchmark import words
 from demo.benchmark.select import PARAMETERS, Known, Selection
 
 MOST = 512
@@ -70,17 +71,31 @@ class Desk:
         view = asked.get("view", "")
         if view not in VIEW_PARTS:
             view = _implied_view(asked)
-        self.text, sort = asked.get("find", "")[:60], asked.get("sort", "")
-        self.descending = not sort.startswith("-")
-        self.sort = sort.lstrip("-") or None
-        self.pinned = ()
-        for name, column in given:
-            if name == "pin" and column not in self.pinned:
-                self.pin(column)
+        if asked.get("view", view) != view:
+            notes.append(words.dropped("view", asked["view"], "there is no such page"))
+        self.text = asked.get("find", "")[:60]
+        notes += self._arrange(given, known)
         self.stale |= {"table", "charts"}
         self.notes = tuple(notes)
         self.look_at(selection)
         self.view = view
+
+    def _arrange(self, given: list[tuple[str, str]], known: Known) -> list[str]:
+        """Sort and pin as an address says; a sentence for every column that does not exist."""
+        sort = dict(given).get("sort", "")
+        column = sort.removeprefix("-")
+        notes = [known.column_note("sort", column) if column else ""]
+        self.sort = column if column and not notes[0] else None
+        self.descending = self.sort is None or not sort.startswith("-")
+        self.pinned = ()
+        pins = dict.fromkeys(column for name, column in given if name == "pin")
+        unknown = [one for one in pins if known.column_note("pin", one)]
+        if unknown:
+            notes.append(known.column_note("pin", ", ".join(unknown)))
+        for one in pins:
+            if one not in unknown:
+                self.pin(one)
+        return list(filter(None, notes))
 
     def pin(self, column: str) -> None:
         """Keep a column at the left, or let it go again; the oldest pins make room."""

@@ -14,6 +14,7 @@ from demo.benchmark.compare import Comparison, Delta, signed
 from demo.benchmark.scores import RunLike
 from demo.benchmark.select import Selection
 from demo.benchmark.table import Column, Overview
+from demo.icons import icon
 
 esc = html.escape
 CHANGES_SHOWN = 200
@@ -42,7 +43,8 @@ def table_html(table: Overview, selection: Selection | None = None) -> str:
         f"<caption>{esc(caption)}</caption><thead>{_groups(table)}"
         f'<tr><th scope="col" class="name">{_sort_button("name", "Dataset", table)}</th>{head}</tr>'
         f"</thead><tbody>{body}</tbody><tfoot><tr>"
-        f'<th scope="row" class="name">{words.MEAN} <small>(datasets)</small></th>'
+        f'<th scope="row" class="name">{_sort_button("mean", words.MEAN, table)}'
+        " <small>(datasets)</small></th>"
         f"{means}</tr></tfoot></table></div>{_notes(table.notes)}"
     )
 
@@ -157,25 +159,28 @@ def facts_html(run: RunLike) -> str:
     return f'<dl class="bench-facts">{rows}</dl>'
 
 
+def versus_html(comparison: Comparison) -> str:
+    """What makes the comparison less than it seems; to be read before the charts."""
+    return "".join(
+        f'<p class="notice warn">{icon("warning")}{esc(said)}</p>' for said in comparison.warnings
+    )
+
+
 def compare_html(comparison: Comparison) -> str:
     """Deltas per class, then the images that changed sides, worst changes first."""
-    warnings = _notes(comparison.warnings)
-    head = (
-        f'<p class="bench-versus"><b>A</b> {esc(comparison.title_a)} <b>B</b> '
-        f"{esc(comparison.title_b)}</p>{warnings}"
-    )
     if not comparison.common:
-        return f'{head}<p class="bench-empty">The runs have no image in common.</p>'
+        return ""
     rows = "".join(_delta_row(row) for row in (*comparison.rows, comparison.mean))
     broken = int((comparison.changed["change"] == "broken").sum())
     mended = len(comparison.changed) - broken
     return (
-        f"{head}<div class='overview-scroll' tabindex='0'><table class='deltas'>"
+        "<div class='overview-scroll' tabindex='0'><table class='deltas'>"
         f"<caption>{esc(wording(comparison.metric, 'image'))}, {words.TIMES_100}, "
         f"{words.images(comparison.common)} in common</caption>"
-        "<thead><tr><th scope='col'>Class</th><th scope='col'>A</th><th scope='col'>B</th>"
+        "<thead><tr><th scope='col'>Object</th><th scope='col'>A</th><th scope='col'>B</th>"
         "<th scope='col'>B \u2212 A</th><th scope='col'>95 % interval</th>"
-        f"<th scope='col'>n</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        "<th scope='col'>n</th><th scope='col'>Verdict</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>"
         f"<p class='bench-changed'>{broken:,} broken and {mended:,} mended by B, "
         f"each run at its own threshold ({words.threshold(comparison.threshold_a)} and "
         f"{words.threshold(comparison.threshold_b)}).</p>{_changed(comparison)}"
@@ -187,21 +192,22 @@ def _delta_row(row: Delta) -> str:
     count = f"{row.n_normal + row.n_abnormal:,}"
     if row.delta is None:
         return (
-            f"<tr class='even'><th scope='row'>{name}</th><td colspan='4'>"
-            f"{words.NA}: {esc(row.reason)}</td><td>{count}</td></tr>"
+            f"<tr class='even'><th scope='row'>{name}</th><td>{words.NA}</td><td>{words.NA}</td>"
+            f"<td>{words.NA}</td><td>{words.NA}</td><td>{count}</td><td>{esc(row.reason)}</td></tr>"
         )
-    interval = "n/a"
+    interval = words.NA
     if row.low is not None and row.high is not None:
         interval = f"{signed(row.low)} to {signed(row.high)}"
     word = {"better": "better", "worse": "worse", "even": "no clear difference"}[row.side]
+    word = row.reason or word
     button = (
         f'<button type="button" data-act="bench" data-patch="{_json({"class": row.class_name})}">'
         f"{name}</button>"
     )
     return (
         f"<tr class='{row.side}'><th scope='row'>{button}</th><td>{words.percent(row.a)}</td>"
-        f"<td>{words.percent(row.b)}</td><td><b>{signed(row.delta)}</b> <small>{word}</small></td>"
-        f"<td>{interval}</td><td>{count}</td></tr>"
+        f"<td>{words.percent(row.b)}</td><td><b>{signed(row.delta)}</b></td>"
+        f"<td>{interval}</td><td>{count}</td><td>{esc(word)}</td></tr>"
     )
 
 

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from adaclip.errors import StoreError
 from adaclip.metrics import curves
+from adaclip.stores.run_rows import empty_table
 from demo.benchmark import words
 
 
@@ -186,19 +188,26 @@ class ScoreBook:
         self._frames: OrderedDict[str, pd.DataFrame] = OrderedDict()
         self._scores: OrderedDict[tuple[str, str | None], Scores] = OrderedDict()
         self._runs, self._classes = runs, classes
+        # Run id -> why its images could not be read: they are tried again each time.
+        self.unread: dict[str, str] = {}
         # How often something was forgotten: what was being read meanwhile is not kept.
         self._forgotten = 0
 
     def frame(self, run: RunLike) -> pd.DataFrame:
-        """The run's images, read once. Raises StoreError from the run's files."""
+        """The run's images, read once; none, and the reason in `unread`, when they are damaged."""
         with self._lock:
             known = self._frames.get(run.id)
             if known is not None:
                 self._frames.move_to_end(run.id)
                 return known
             forgotten = self._forgotten
-        frame = run.images()
+        try:
+            frame = run.images()
+        except StoreError as error:
+            self.unread[run.id] = str(error)
+            return empty_table()
         with self._lock:
+            self.unread.pop(run.id, None)
             if forgotten != self._forgotten:
                 return frame
             self._frames[run.id] = frame
@@ -219,7 +228,7 @@ class ScoreBook:
         ranked_by = str(run.results.get("ranked_by") or "margin")
         scores = read_scores(self.frame(run), class_name, ranked_by)
         with self._lock:
-            if forgotten != self._forgotten:
+            if forgotten != self._forgotten or run.id in self.unread:
                 return scores
             self._scores[key] = scores
             while len(self._scores) > self._classes:

@@ -43,7 +43,7 @@ _SCORE_CHARTS = {
     "roc": "chart-roc",
     "precision_recall": "chart-pr",
 }
-_NO_RUN = "Nothing measured to show"
+_NO_RUN = "No run is chosen"
 
 
 class Screens:
@@ -138,7 +138,7 @@ class Screens:
         from demo.benchmark.html import facts_html
 
         run, chosen = self._run_of(desk, holdings), desk.selection
-        about = view.about_html(run, chosen)
+        about = view.about_html(run, chosen, bool(holdings.runs))
         files = {kind: gr.Button(interactive=run is not None) for kind in FILES}
         if run is not None:
             return {
@@ -235,20 +235,22 @@ class Screens:
     def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo.benchmark import charts
         from demo.benchmark.compare import compare
-        from demo.benchmark.html import compare_html
+        from demo.benchmark.html import compare_html, versus_html
 
         run = self._run_of(desk, holdings)
         other = holdings.runs.get(desk.selection.against or "")
         if run is None or other is None:
             said = view.CHOOSE_TWO if len(holdings.runs) > 1 else view.ONE_RUN
             return {
-                "comparison": f'<p class="bench-empty">{said}</p>',
+                "versus": f'<p class="bench-empty">{said}</p>',
+                "comparison": "",
                 "deltas": charts.empty(words.NA),
                 "agreement": charts.empty(words.NA),
             }
         frames = self._library.book.frame(run), self._library.book.frame(other)
         found = compare(run, other, *frames, metric=desk.selection.metric)
         return {
+            "versus": versus_html(found),
             "comparison": compare_html(found),
             "deltas": charts.deltas(found),
             "agreement": charts.agreement(found),

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from demo.benchmark import words
+from demo.benchmark.cells import FLOOR_ID, measured_id, published_id
 from demo.benchmark.scores import RunLike, Scores, own_threshold
 
 METRICS = tuple(words.METRICS)
@@ -101,6 +102,8 @@ class Known:
     # Dataset key -> classes.
     datasets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocols: tuple[str, ...] = (DEFAULT_PROTOCOL, "all")
+    # What the table can be sorted and its columns pinned by, whether or not it shows them now.
+    columns: frozenset[str] = frozenset()
     preferred: str | None = None
 
     @classmethod
@@ -118,11 +121,13 @@ class Known:
         for dataset, classes in known_runs.values():
             datasets.setdefault(dataset, classes)
         listed = () if published is None else sorted({str(p) for p in published["protocol"]})
+        printed = () if published is None else published.to_dict("records")
         complete = (run.id for run in newest if run.results.get("complete", True))
         return cls(
             runs=known_runs,
             datasets=datasets,
             protocols=tuple(dict.fromkeys((DEFAULT_PROTOCOL, *listed, "all"))),
+            columns=frozenset((*map(published_id, printed), *map(measured_id, newest))),
             preferred=next(complete, next(iter(known_runs), None)),
         )
 
@@ -161,6 +166,13 @@ class Known:
         values.update(given)
         self._drop_foreign(values, notes)
         return Selection(**values), notes
+
+    def column_note(self, parameter: str, column: str) -> str:
+        """Why a link cannot sort by or pin a column; "" when it can."""
+        special = ("name", "mean", FLOOR_ID) if parameter == "sort" else ()
+        if column in self.columns or column in special:
+            return ""
+        return words.dropped(parameter, column, "the table has no such column")
 
     def _follow_run(self, given: dict[str, Any], notes: list[str]) -> None:
         """A run is of one dataset; a link that says another one is mended, with a word."""

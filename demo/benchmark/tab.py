@@ -66,6 +66,7 @@ class BenchmarkTab:
     run_a: gr.Dropdown
     run_b: gr.Dropdown
     compared: gr.Radio
+    versus: gr.HTML
     comparison: gr.HTML
     deltas: gr.Plot
     agreement: gr.Plot
@@ -216,6 +217,7 @@ def _compare() -> dict[str, Any]:
         compared = gr.Radio(
             ranked, value="auroc", label="Metric", elem_id="bench-compared", elem_classes="seg"
         )
+    versus = html("", elem_id="bench-versus")
     with gr.Row(elem_id="bench-both"):
         deltas = _chart("deltas", "What B changes, by object")
         agreement = _chart("agreement", "The same pictures under both")
@@ -226,6 +228,7 @@ def _compare() -> dict[str, Any]:
         "compared": compared,
         "deltas": deltas,
         "agreement": agreement,
+        "versus": versus,
         "comparison": comparison,
     }
 

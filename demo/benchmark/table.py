@@ -14,6 +14,7 @@ import pandas as pd
 
 from demo.benchmark import words
 from demo.benchmark.cells import (
+    FLOOR_ID,
     Cell,
     absent,
     dataset_reason,
@@ -24,16 +25,17 @@ from demo.benchmark.cells import (
     image_count,
     is_re_evaluation,
     measured_cell,
+    measured_id,
     name_of,
     protocol_label,
     published_cell,
+    published_id,
     venue_of,
     wording,
 )
 from demo.benchmark.scores import RunLike
 from demo.benchmark.select import DEFAULT_PROTOCOL
 
-FLOOR_ID = "floor"
 _TRAILING_NOTE = re.compile(r"^(.*?)\s*\((.+)\)$")
 
 
@@ -202,7 +204,7 @@ class _Builder:
         if again and not note and asked != "all":
             parts.append(words.RE_EVALUATED)
         return Column(
-            id=f"{method}|{protocol}|{int(again)}",
+            id=published_id(next(iter(by_dataset.values()))[0]),
             label=label,
             sublabel=" · ".join(parts),
             re_evaluated=again,
@@ -233,7 +235,7 @@ class _Builder:
                 continue
             latest = max(by_dataset.values(), key=day)
             column = Column(
-                id=f"run:{checkpoint}|{size}|{rank}",
+                id=measured_id(latest),
                 label=str(latest.results.get("checkpoint_title") or checkpoint),
                 sublabel=f"{'own size' if size == 'native' else f'at {size} px'}, by {rank}",
                 measured=True,

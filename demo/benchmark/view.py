@@ -87,9 +87,11 @@ def run_choices(runs: Sequence[Any]) -> list[tuple[str, str]]:
     ]
 
 
-def about_html(run: Any, selection: Selection) -> str:
-    """One line over a run's charts."""
+def about_html(run: Any, selection: Selection, measured: bool = False) -> str:
+    """One line over a run's charts. `measured`: there are runs to choose from."""
     if run is None:
+        if selection.dataset is None and measured:
+            return '<p class="hint">No run is chosen. Choose one above.</p>'
         if selection.dataset is None:
             return f'<p class="bench-empty">{FIRST_RUN}</p>'
         name = esc(dataset_name(selection.dataset))
@@ -123,7 +125,7 @@ def gallery_html(
     if not total:
         said = "There is no such picture."
         if not scores.n_normal + scores.n_abnormal + scores.failed:
-            said = "The run has no rows: its images.csv is empty or was not brought along."
+            said = "The run has no rows: its images.csv is empty, damaged or not here."
         return f'{head}<p class="bench-empty">{said}</p>'
     run = esc(str(selection.run))
     shots = "".join(_shot(row, selection) for row in page.itertuples())

@@ -20,6 +20,7 @@ from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.desk import Desk, Desks
 from demo.benchmark.library import Library
 from demo.benchmark.pictures import BenchmarkPictures
+from demo.benchmark.select import Known
 from tests.demo import benches
 from tests.demo.stub import stub_services
 
@@ -141,9 +142,48 @@ def test_an_address_carries_the_pins_in_order_and_back_takes_them_away(page):
 
 
 def test_a_link_pins_a_dozen_columns_at_most(page):
-    query = "&".join(f"pin=column{place}" for place in range(40)) + "&pin=column39"
-    kept = re.findall("pin=([^&]*)", address(page.arrive("", query)))
-    assert kept == [f"column{place}" for place in range(28, 40)]
+    desk = Desk()
+    many = [f"column{place}" for place in range(40)]
+    known = Known(columns=frozenset(many))
+    desk.follow("&".join(f"pin={one}" for one in [*many, "column39"]), known)
+    assert list(desk.pinned) == many[28:]
+    assert desk.notes == ()
+
+
+def test_columns_that_do_not_exist_are_named_and_left_out_of_the_address(page):
+    screen = page.arrive("", "pin=no+such&pin=AdaCLIP|adaclip|0&sort=-gone&view=elsewhere")
+    for said in ("pin “no such”", "sort “gone”", "view “elsewhere”"):
+        assert said in screen["problems"]
+    assert "such" not in address(screen)
+    assert "gone" not in address(screen)
+    assert "pin=AdaCLIP" in address(screen)
+
+
+def test_sorting_is_a_step_that_one_can_go_back_from(page):
+    screen = page.act(page.arrive("", "")["key"], {"sort": "name"})
+    assert 'data-step="push"' in screen["link"]
+    assert "sort=-name" in address(screen)
+    assert page.arrive("", address(screen))["problems"] == ""
+
+
+def test_damaged_images_cost_their_own_run_its_pictures_and_nothing_else(tmp_path):
+    for run_id in ("whole", "damaged"):
+        benches.written(benches.some_run(run_id), tmp_path)
+    (tmp_path / "damaged" / "images.csv").write_bytes(b"\x00\xff garbage\n1,2\n")
+    services = stub_services(tmp_path / "served", run_roots=(tmp_path,), cards=benches.cards)
+    page = BenchmarkActions(services, Library(services))
+    screen = page.arrive("", "run=damaged")
+    assert "images.csv" in screen["problems"]
+    assert "damaged" in screen["gallery"]
+    assert screen["heat"].data
+    other = page.act(screen["key"], {"patch": {"run": "whole"}})
+    assert other["problems"] == ""
+    assert "shot " in other["gallery"]
+    sound = (tmp_path / "whole" / "images.csv").read_bytes()
+    (tmp_path / "damaged" / "images.csv").write_bytes(sound)
+    mended = page.act(screen["key"], {"patch": {"run": "damaged"}})
+    assert mended["problems"] == ""
+    assert "shot " in mended["gallery"]
 
 
 @pytest.mark.parametrize("data", [None, {}, {"patch": "no"}, {"turn": 7}, {"view": "attic"}])
@@ -171,7 +211,7 @@ def test_a_view_that_is_not_open_is_drawn_when_it_is_opened(page):
 def test_two_runs_are_compared_on_their_shared_pictures(page):
     screen = page.arrive("", "run=newest&against=older")
     assert "in common" in screen["comparison"]
-    assert "&lt;b&gt;else" in screen["comparison"]
+    assert "changes" in screen["comparison"]
 
 
 def test_runs_that_come_later_are_found_and_broken_ones_named(page, library, services, tmp_path):
@@ -193,9 +233,7 @@ def test_without_runs_the_command_that_makes_one_is_printed(tmp_path):
     screen = page.arrive("", "")
     assert "evaluate --data synthetic" in screen["source"]
     assert "AdaCLIP" in screen["table"]
-    assert (
-        "There is only one run here" in page.act(screen["key"], {"view": "two runs"})["comparison"]
-    )
+    assert "There is only one run here" in page.act(screen["key"], {"view": "two runs"})["versus"]
 
 
 def test_desks_are_bounded_and_a_lost_one_is_replaced():

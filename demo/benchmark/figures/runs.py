@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -37,15 +39,20 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
         _bubbles(name, mine, metric, level, largest, order)
         for order, (name, mine) in enumerate(by_checkpoint.items())
     ]
-    x = style.axis(
-        "seconds per image (log scale)",
-        type="log",
-        dtick=1,
-        minor={"dtick": "D1"},
-    )
+    x = _time_axis([float(run.results["seconds_per_image"]) for run in drawn])
     y = style.axis(f"{wording(metric, level)} ({words.TIMES_100})")
     note = style.legend(itemsizing="constant")
     return style.figure(traces, 400, x, y, legend=note, hovermode="closest")
+
+
+def _time_axis(seconds: list[float]) -> dict[str, Any]:
+    """Logarithmic, with whole bubbles inside and numbers also where all are within one decade."""
+    low, high = math.log10(min(seconds) / 1.7), math.log10(max(seconds) * 1.7)
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    wide = high - low > 3
+    ticks = [base * 10.0**power for power in decades for base in ((1,) if wide else (1, 2, 5))]
+    shown = {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    return style.axis("seconds per image (log scale)", type="log", range=[low, high], **shown)
 
 
 def _bubbles(
@@ -114,7 +121,12 @@ def deltas(comparison: Comparison) -> go.Figure:
     x = style.axis(title, zeroline=True, zerolinewidth=1.5)
     order = [labels[id(row)] for row in rows]
     y = style.axis(categoryorder="array", categoryarray=order[::-1], showgrid=False)
-    return style.figure(traces, 110 + 26 * max(len(rows), 3), x, y)
+    return style.figure(traces, _height(len(rows)), x, y)
+
+
+def _height(rows: int) -> int:
+    """Of both charts of a comparison, so that their cards end on one line."""
+    return max(320, 110 + 26 * rows)
 
 
 def _delta_label(row: Delta) -> str:
@@ -188,12 +200,49 @@ def agreement(comparison: Comparison) -> go.Figure:
             "x1": 1,
         },
     ]
+    cuts = comparison.threshold_a, comparison.threshold_b
     shapes = [
         {**line, "line": {"color": style.ACCENT, "width": 1.5, "dash": "dash"}} for line in lines
     ]
-    x = style.axis("anomaly score under A (0 to 1)")
-    y = style.axis("anomaly score under B (0 to 1)")
-    return style.figure(traces, 400, x, y, shapes=shapes, hovermode="closest")
+    ends = [
+        float(both[["score_a", "score_b"]].min(axis=None)),
+        float(both[["score_a", "score_b"]].max(axis=None)),
+    ]
+    room = max(0.04 * (ends[1] - ends[0]), 0.005)
+    span = [min(ends[0], *cuts) - room, max(ends[1], *cuts) + room]  # the same on both axes
+    equal = {"type": "line", "x0": span[0], "y0": span[0], "x1": span[1], "y1": span[1]}
+    quiet = {"line": {"color": style.TEXT, "width": 1, "dash": "dot"}, "layer": "below"}
+    x = style.axis("anomaly score under A (0 to 1)", range=span)
+    y = style.axis("anomaly score under B (0 to 1)", range=span)
+    drawn = min(_height(len(comparison.rows) + 1), 560)
+    return style.figure(
+        traces,
+        drawn,
+        x,
+        y,
+        shapes=[{**equal, **quiet}, *shapes],
+        hovermode="closest",
+        annotations=_cut_labels(*cuts),
+    )
+
+
+def _cut_labels(cut_a: float, cut_b: float) -> list[dict[str, Any]]:
+    """Which dashed line is whose threshold."""
+    shared = {"showarrow": False, "font": {"color": style.ACCENT, "size": 11.5}}
+    at_a = {
+        "x": cut_a,
+        "yref": "paper",
+        "y": 0,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "textangle": -90,
+    }
+    at_b = {"y": cut_b, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom"}
+    named = ((at_a, "A", cut_a), (at_b, "B", cut_b))
+    return [
+        {**shared, **place, "text": f"{run}'s threshold {words.threshold(cut)}"}
+        for place, run, cut in named
+    ]
 
 
 def _points(rows: pd.DataFrame, name: str, colour: str, symbol: str, size: int) -> go.Scatter:

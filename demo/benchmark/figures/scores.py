@@ -183,7 +183,9 @@ def _histogram(scores: Scores) -> go.Figure:
             )
         )
     x = style.axis("anomaly score (0 to 1)", range=[edges[0], edges[-1]], showgrid=False)
-    y = style.axis("images", rangemode="tozero")
+    highest = max((max(trace.y, default=0) for trace in traces), default=0)
+    whole = {"dtick": 1} if highest < 8 else {}  # plotly would count few images in halves
+    y = style.axis("images", rangemode="tozero", **whole)
     return style.figure(traces, HEIGHT, x, y, barmode="overlay", bargap=0)
 
 

@@ -34,7 +34,7 @@ DARK_TEXT_FROM = 0.48
 def bars(table: Overview, limit: int = 6) -> go.Figure:
     """Grouped bars: a group per dataset, a bar per method; measured solid, published hatched.
 
-    The `limit` columns shown are the pinned and measured ones, AdaCLIP, then the best means.
+    The `limit` columns shown: the pinned ones and AdaCLIP, the measured ones, the best means.
     """
     places = chosen_columns(table, limit)
     rows = [row for row in table.rows if any(row.cells[at].value is not None for at in places)]
@@ -60,16 +60,20 @@ def chosen_columns(table: Overview, limit: int) -> list[int]:
     """Which columns a chart has room for."""
     candidates = [at for at, column in enumerate(table.columns) if not column.floor]
 
-    def rank(at: int) -> tuple[bool, bool, bool, float]:
+    def rank(at: int) -> tuple[bool, bool, float]:
         column, mean = table.columns[at], table.means[at].value
         return (
-            not column.pinned,
+            not (column.pinned or _is_ours(column)),
             not column.measured,
-            column.label != "AdaCLIP" or column.re_evaluated,
             -(mean or 0.0),
         )
 
     return sorted(candidates, key=rank)[:limit]
+
+
+def _is_ours(column: Column) -> bool:
+    """The method itself, as its authors published it: what all others are held against."""
+    return column.label == "AdaCLIP" and not column.re_evaluated
 
 
 def _bar(column: Column, cells: Sequence[Cell], names: list[str], order: int) -> go.Bar:
@@ -239,8 +243,9 @@ def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
         "gridcolor": style.LINE,
         "linecolor": style.LINE,
         "tickfont": {"size": 10.5},
-        "angle": 90,
-        "tickangle": 90,
+        # Between the first two spokes, where no spoke's name is.
+        "angle": 90 - 180 / len(spokes),
+        "tickangle": 0,
         "nticks": 5,
     }
     angular = {"gridcolor": style.LINE, "linecolor": style.LINE, "direction": "clockwise"}
@@ -252,9 +257,10 @@ def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
 
 
 def _radar_rank(column: Column, cells: Mapping[int, Cell]) -> tuple[bool, bool, int, float]:
-    """Pinned and measured first, then those on most spokes, then the best."""
+    """Pinned ones and AdaCLIP, then measured ones, then those on most spokes, then the best."""
     mean = float(np.mean([cell.value for cell in cells.values() if cell.value is not None]))
-    return (not column.pinned, not column.measured, -len(cells), -mean)
+    compared = column.pinned or _is_ours(column)
+    return (not compared, not column.measured, -len(cells), -mean)
 
 
 def _ring(
