@@ -187,7 +187,13 @@ def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(folder: Path, tmp_path: 
     out = tmp_path / "out.safetensors"
     command = [sys.executable, "-m", "adaclip", *flags(folder, out, epochs=500)]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What a shell runs in the background ignores Ctrl-C, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout is not None
