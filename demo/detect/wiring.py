@@ -165,7 +165,9 @@ class DetectWiring:
             return self._do.fetch_cancelled(key, checkpoint, class_name)
 
         chosen = [tab.checkpoint.change, tab.class_name.change]
-        gr.on(chosen, self._answer.once(describe), what, self._outputs, **DISPLAY)
+        # An address sets both at once: neither change may be dropped for the other's sake.
+        each = DISPLAY | {"trigger_mode": "multiple"}
+        gr.on(chosen, self._answer.once(describe), what, self._outputs, **each)
         address = [tab.class_name, tab.checkpoint]
         gr.on(chosen, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
         job = tab.fetch.click(

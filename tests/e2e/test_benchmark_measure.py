@@ -54,7 +54,7 @@ def open_page(chromium, place) -> Iterator:
 
     def open_(query: str):
         page = chromium.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(5 * PATIENCE)
+        page.set_default_timeout(2 * PATIENCE)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{place[0]}/?{query}")
         pages.append(page)

@@ -26,7 +26,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PATIENCE = 20_000  # ms: two cores
+PATIENCE = 60_000  # ms: two slow cores
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from adaclip.stores.annotations import AnnotationStore
 from tests.demo.stub import stub_services
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import launched
 from tests.e2e.test_annotate_browser import browsers, open_page, said  # noqa: F401 - fixtures
 from tests.e2e.test_benchmark_browser import write_pictures, write_runs
 
@@ -19,8 +19,6 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def bench(tmp_path: Path, served) -> Iterator[tuple[str, AnnotationStore]]:
     """The address of a page with runs, and the store it writes to."""
-    from demo.ui import build_ui, shell_params
-
     write_pictures(tmp_path / "data" / "box")
     write_runs(tmp_path / "runs", tmp_path / "data")
     store = AnnotationStore(tmp_path / "annotations")
@@ -30,16 +28,8 @@ def bench(tmp_path: Path, served) -> Iterator[tuple[str, AnnotationStore]]:
         data_roots=(tmp_path / "data",),
         annotations=store,
     )
-    page = build_ui(services)
-    page.launch(
-        server_name="127.0.0.1",
-        server_port=free_port(),
-        prevent_thread_lock=True,
-        quiet=True,
-        **shell_params(private=[store.folder]),
-    )
-    yield page.local_url.rstrip("/"), store
-    page.close(verbose=False)
+    with launched(services, [store.folder]) as address:
+        yield address, store
 
 
 def test_a_picture_in_the_inspector_is_flagged_with_a_key_and_undone(bench, open_page):  # noqa: F811
