@@ -66,12 +66,12 @@ class Suggestion:
     missed_rate_before: Rate | None
     missed_rate_after: Rate | None
     biased: bool
-    note: str
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """How far the labels of a class go. `*_needs` is "" when there are enough."""
+    """How far the labels of a class go. `*_needs`: how many more pictures of each, "" for none."""
 
     class_name: str
     normal: int
@@ -174,7 +174,7 @@ def _suggestion(
         missed_rate_before=_rate(scores.anomalous, current, above=False),
         missed_rate_after=_rate(scores.anomalous, threshold, above=False),
         biased=biased,
-        note=_note(method, interval, biased),
+        notes=_notes(method, interval, biased),
     )
 
 
@@ -283,7 +283,7 @@ def _rate(scores: np.ndarray, threshold: float | None, *, above: bool) -> Rate |
     return wilson(alarms if above else scores.size - alarms, scores.size)
 
 
-def _note(method: str, interval: tuple[float, float] | None, biased: bool) -> str:
+def _notes(method: str, interval: tuple[float, float] | None, biased: bool) -> tuple[str, ...]:
     notes = []
     if method and interval is not None and interval[1] - interval[0] > 0.1:
         notes.append("The interval is wide: more labels near the threshold would narrow it.")
@@ -292,7 +292,7 @@ def _note(method: str, interval: tuple[float, float] | None, biased: bool) -> st
             "The pictures were not drawn at random, so the rates are of the labelled pictures, "
             "not of the line."
         )
-    return " ".join(notes)
+    return tuple(notes)
 
 
 def _quality(class_name: str, rows: Sequence[Annotation]) -> Quality:
@@ -311,14 +311,12 @@ def _quality(class_name: str, rows: Sequence[Annotation]) -> Quality:
         normal=normal,
         anomalous=anomalous,
         masks=len(masks),
-        threshold_needs=_needs(normal, anomalous, MIN_NORMAL, MIN_ANOMALOUS, "a threshold"),
-        training_needs=_needs(
-            normal, anomalous, MIN_TRAINING_NORMAL, MIN_TRAINING_ANOMALOUS, "training"
-        ),
+        threshold_needs=_needs(normal, anomalous, MIN_NORMAL, MIN_ANOMALOUS),
+        training_needs=_needs(normal, anomalous, MIN_TRAINING_NORMAL, MIN_TRAINING_ANOMALOUS),
     )
 
 
-def _needs(normal: int, anomalous: int, normals: int, anomalies: int, what: str) -> str:
+def _needs(normal: int, anomalous: int, normals: int, anomalies: int) -> str:
     lacking = [
         f"{wanted - have} more {kind}"
         for have, wanted, kind in (
@@ -327,4 +325,4 @@ def _needs(normal: int, anomalous: int, normals: int, anomalies: int, what: str)
         )
         if have < wanted
     ]
-    return f"{' and '.join(lacking)} pictures until {what} is worth it" if lacking else ""
+    return " and ".join(lacking)

@@ -246,8 +246,8 @@ def _suggestion_text(each: Suggestion) -> Iterator[str]:
         ("missed", each.missed_rate_before, each.missed_rate_after),
     ):
         yield f"  {name:<11} {_share(before)} before, {_share(after)} after"
-    if each.note:
-        yield f"  note        {each.note}"
+    for note in each.notes:
+        yield f"  note        {note}"
 
 
 def _share(rate: Rate | None) -> str:

@@ -21,7 +21,6 @@ from demo.icons import icon
 
 esc = html.escape
 _SHOWN = 200
-_SENTENCES = re.compile(r"(?<=\.) ")
 _CODE, _AS_CODE = re.compile(r"`([^`]*)`"), r"<code>\1</code>"
 # Of the bootstrap: an interval is drawn in a few seconds, however many annotations there are.
 _MANY, _RESAMPLES, _FEW = 5000, 1000, 100
@@ -96,7 +95,7 @@ def suggestions_html(current: Sequence[Annotation]) -> str:
         "False alarms, before to after",
         "Missed, before to after",
     )
-    notes = dict.fromkeys(text for s in found for text in _SENTENCES.split(s.note) if text)
+    notes = dict.fromkeys(text for s in found for text in s.notes)
     said = "".join(f"<li>{icon('note')}<span>{esc(text)}</span></li>" for text in notes)
     return table_html(heads, rows, "suggest") + (f'<ul class="remarks">{said}</ul>' if said else "")
 
@@ -171,8 +170,6 @@ def _rate(rate: Any) -> str:
 
 
 def _needs(text: str) -> str:
-    # The head of the column says what for.
-    text = text.split(" pictures until ")[0]
     return esc(text) if text else f'<span class="done">{icon("normal")}enough</span>'
 
 

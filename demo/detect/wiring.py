@@ -27,6 +27,8 @@ DISPLAY: dict[str, Any] = {
     "concurrency_limit": 4,
     "trigger_mode": "always_last",
 }
+# Each counts: the next may come before the answer to the last, or with it.
+EACH: dict[str, Any] = {**DISPLAY, "trigger_mode": "multiple"}
 # On a narrow screen the answer is below the fold: go there.
 _SHOW_STAGE = """() => {
   const stage = document.querySelector("#stage");
@@ -136,11 +138,9 @@ class DetectWiring:
             self._outputs,
             **DISPLAY,
         )
-        # Each press counts: the next one comes before the answer to the last.
-        each = DISPLAY | {"trigger_mode": "multiple"}
-        tab.listing.select(self._answer.once(select), tab.key, self._outputs, **each)
+        tab.listing.select(self._answer.once(select), tab.key, self._outputs, **EACH)
         for button, by in ((tab.previous, -1), (tab.next, 1)):
-            button.click(self._answer.once(self._stepper(by)), tab.key, self._outputs, **each)
+            button.click(self._answer.once(self._stepper(by)), tab.key, self._outputs, **EACH)
         tab.reset.click(
             self._answer.once(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY
         )
@@ -165,9 +165,8 @@ class DetectWiring:
             return self._do.fetch_cancelled(key, checkpoint, class_name)
 
         chosen = [tab.checkpoint.change, tab.class_name.change]
-        # An address sets both at once: neither change may be dropped for the other's sake.
-        each = DISPLAY | {"trigger_mode": "multiple"}
-        gr.on(chosen, self._answer.once(describe), what, self._outputs, **each)
+        # An address changes both at once.
+        gr.on(chosen, self._answer.once(describe), what, self._outputs, **EACH)
         address = [tab.class_name, tab.checkpoint]
         gr.on(chosen, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
         job = tab.fetch.click(

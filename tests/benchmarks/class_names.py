@@ -22,6 +22,7 @@ from adaclip.data.images import read_image
 from adaclip.data.sample import Sample, read_mask
 from adaclip.data.samples import load_samples
 from adaclip.engine.detector import Detector
+from adaclip.engine.evaluator import limit_samples
 from adaclip.metrics.pixels import PixelMetrics
 from adaclip.metrics.ranking import ranking
 
@@ -40,16 +41,6 @@ def encode_once(detector: Detector) -> None:
             return last["answer"]
 
         model.encode_image = remembering
-
-
-def some_of(samples: list[Sample], limit: int | None) -> list[Sample]:
-    """At most `limit` normal and `limit` anomalous ones, spread evenly."""
-    taken: list[Sample] = []
-    for anomalous in (False, True):
-        group = [s for s in samples if s.anomalous is anomalous]
-        count = len(group) if limit is None else min(limit, len(group))
-        taken += [group[i] for i in np.linspace(0, len(group) - 1, count).astype(int)]
-    return taken
 
 
 def measure(detector: Detector, samples: list[Sample]) -> dict[str, tuple[float | None, ...]]:
@@ -83,14 +74,14 @@ def main() -> None:
     )
     parser.add_argument("roots", nargs="+", type=Path)
     parser.add_argument("--checkpoint", default="lite")
-    parser.add_argument("--limit", type=int, help="images of each kind and class")
+    parser.add_argument("--limit", type=int, help="images of each class, as `evaluate` takes them")
     arguments = parser.parse_args()
     detector = load_detector(arguments.checkpoint)
     encode_once(detector)
     for root in arguments.roots:
-        samples = load_samples(root)
+        samples = limit_samples(load_samples(root), arguments.limit)
         for name in sorted({s.class_name for s in samples}):
-            chosen = some_of([s for s in samples if s.class_name == name], arguments.limit)
+            chosen = [s for s in samples if s.class_name == name]
             found = measure(detector, chosen)
             shown = ", ".join(
                 f"{label} {' / '.join('n/a' if v is None else f'{100 * v:.1f}' for v in values)}"

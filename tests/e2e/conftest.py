@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 from demo.services import Services  # noqa: E402 - after the environment is set
 from tests.demo.stub import StubPool, stub_services  # noqa: E402
+from tests.e2e.browsing import ARGUMENTS, CHROMIUM  # noqa: E402
 
 _THIRD_PARTY = (
     # Gradio 6.31's queue uses what pandas 3 deprecates, in its own threads; nothing of ours does.
@@ -62,9 +64,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@contextmanager
-def launched(services: Services, private: Sequence[Path] = ()) -> Iterator[str]:
-    """A page of its own in this process; its address."""
+def launch(services: Services, *, auth: tuple[str, str] | None = None, **shell: Any) -> Any:
+    """A page of its own in this process, to be closed; `shell` is for `shell_params`."""
     from demo.ui import build_ui, shell_params
 
     page = build_ui(services)
@@ -73,31 +74,42 @@ def launched(services: Services, private: Sequence[Path] = ()) -> Iterator[str]:
         server_port=free_port(),
         prevent_thread_lock=True,
         quiet=True,
-        **shell_params(private=private),
+        auth=auth,
+        **shell_params(**shell),
     )
+    return page
+
+
+@contextmanager
+def launched(services: Services, private: Sequence[Path] = ()) -> Iterator[str]:
+    """The same for as long as the block lasts; its address."""
+    page = launch(services, private=private)
     yield page.local_url.rstrip("/")
     page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    """The browser, or a skip where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
     """One page for all tests; the model takes a quarter of a second per picture."""
-    from demo.ui import build_ui, shell_params
-
     services = stub_services(_FOLDER, seconds=0.25)
     # Beside what is served: only `blocked_paths` keeps it in.
     weights, public = _FOLDER / "weights", _FOLDER / "public"
     for folder in (weights, public):
         folder.mkdir()
         (folder / "secret.safetensors").write_bytes(b"weights")
-    page = build_ui(services)
-    page.launch(
-        server_name="127.0.0.1",
-        server_port=free_port(),
-        prevent_thread_lock=True,
-        quiet=True,
-        **shell_params(weights_folder=weights),
-    )
+    page = launch(services, weights_folder=weights)
     yield Served(url=page.local_url.rstrip("/"), services=services, folder=weights)
     page.close(verbose=False)
     with warnings.catch_warnings():  # here, so that what Gradio left is not found in other tests

@@ -16,8 +16,9 @@ from PIL import Image
 
 from adaclip.stores.annotations import AnnotationStore
 from tests.demo.stub import stub_services, tile
-from tests.e2e.conftest import free_port
-from tests.e2e.test_browser import ARGUMENTS, CHROMIUM, sideways, sync_api
+from tests.e2e.browsing import ARGUMENTS, CHROMIUM
+from tests.e2e.conftest import launch
+from tests.e2e.test_browser import sideways
 
 pytestmark = pytest.mark.browser
 # The brush editor draws with WebGL: in software, and on two cores that others use as well.
@@ -32,6 +33,7 @@ def browsers() -> Iterator:
     """Two: drawing in software makes everything slow, so only who draws gets the second."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium")
+    sync_api = pytest.importorskip("playwright.sync_api")
     drawing = [argument for argument in ARGUMENTS if argument != "--disable-gpu"] + DRAWING
     with sync_api.sync_playwright() as playwright:
         opened = [
@@ -50,19 +52,9 @@ class Server:
         self.served, self.folder = served, folder
         self.page = None
 
-    def start(self, **launch) -> str:
-        from demo.ui import build_ui, shell_params
-
+    def start(self, auth: tuple[str, str] | None = None) -> str:
         self.services = stub_services(self.served, annotations=AnnotationStore(self.folder))
-        self.page = build_ui(self.services)
-        self.page.launch(
-            server_name="127.0.0.1",
-            server_port=free_port(),
-            prevent_thread_lock=True,
-            quiet=True,
-            **launch,
-            **shell_params(private=(self.folder,)),
-        )
+        self.page = launch(self.services, auth=auth, private=(self.folder,))
         return self.page.local_url.rstrip("/")
 
     def stop(self) -> None:

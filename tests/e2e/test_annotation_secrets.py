@@ -14,7 +14,7 @@ import pytest
 
 from adaclip.stores.annotations import AnnotationStore
 from tests.demo.stub import stub_services
-from tests.e2e.conftest import free_port
+from tests.e2e.conftest import launch
 
 SECRET = b"a-secret-of-the-line"
 USER = {"username": "ann", "password": "pass word"}
@@ -23,8 +23,6 @@ USER = {"username": "ann", "password": "pass word"}
 @pytest.fixture(params=[False, True], ids=["open", "password"])
 def guarded_page(request, tmp_path: Path, served) -> Iterator:
     """A page over folders that each hold a secret; with a password and without."""
-    from demo.ui import build_ui, shell_params
-
     folders = [tmp_path / name for name in ("annotations", "weights", "runs")]
     for folder in folders:
         for path in (folder / "masks" / "secret.png", folder / "secret.csv"):
@@ -33,14 +31,11 @@ def guarded_page(request, tmp_path: Path, served) -> Iterator:
     services = stub_services(
         served.services.store.folder, annotations=AnnotationStore(folders[0]), run_roots=()
     )
-    page = build_ui(services)
-    page.launch(
-        server_name="127.0.0.1",
-        server_port=free_port(),
-        prevent_thread_lock=True,
-        quiet=True,
+    page = launch(
+        services,
         auth=(USER["username"], USER["password"]) if request.param else None,
-        **shell_params(weights_folder=folders[1], private=[folders[0], folders[2]]),
+        weights_folder=folders[1],
+        private=[folders[0], folders[2]],
     )
     yield page, [path for folder in folders for path in folder.rglob("secret.*")], request.param
     page.close(verbose=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from PIL import Image
 
 from tests.demo import benches
 from tests.demo.stub import tile
+from tests.e2e.browsing import PATIENCE, watched
 from tests.e2e.conftest import launched
-from tests.e2e.test_browser import ARGUMENTS, CHROMIUM, PATIENCE, set_slider, sideways
+from tests.e2e.test_browser import set_slider, sideways
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
 
 BOX = (30, 20, 60, 50)
 CLASSES = {"tile": 6, "metal_nut": 4}
@@ -97,35 +96,10 @@ def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def open_page(chromium, url) -> Iterator:
-    """Open the page at a query; afterwards no request may have left, no script have failed."""
-    pages, requests, problems = [], [], []
-
-    def open_(query: str, width: int = 1400, height: int = 900):
-        page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(2 * PATIENCE)
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{url}/?{query}")
-        pages.append(page)
-        return page
-
-    yield open_
-    for page in pages:
-        page.close()
-    assert [u for u in requests if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", u)] == []
-    assert problems == []
+    with watched(chromium, url, patience=2 * PATIENCE) as open_:
+        yield open_
 
 
 def shots(page) -> list[str]:

@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 
 from tests.demo.stub import stub_services
+from tests.e2e.browsing import PATIENCE, watched
 from tests.e2e.conftest import launched
 from tests.e2e.test_benchmark_browser import CLASSES, write_pictures, write_runs
-from tests.e2e.test_browser import ARGUMENTS, CHROMIUM, PATIENCE
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
 
 PICTURES = 2 * sum(CLASSES.values())
 
@@ -37,33 +36,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[tuple[st
         yield address, folder, services
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def open_page(chromium, place) -> Iterator:
-    """Open the page at a query; afterwards no script may have failed."""
-    pages, problems = [], []
-
-    def open_(query: str):
-        page = chromium.new_page(viewport={"width": 1400, "height": 900})
-        page.set_default_timeout(2 * PATIENCE)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{place[0]}/?{query}")
-        pages.append(page)
-        return page
-
-    yield open_
-    for page in pages:
-        page.close()
-    assert problems == []
+    with watched(chromium, place[0], patience=2 * PATIENCE) as open_:
+        yield open_
 
 
 def choose(page, element_id: str, name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,56 +11,21 @@ import pytest
 from PIL import Image
 
 from tests.demo.stub import tile
+from tests.e2e.browsing import watched
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--no-first-run",
-]
-PATIENCE = 60_000  # ms: two slow cores
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator:
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(chromium, served) -> Iterator:
-    """Open the page; afterwards no request may have left and no script may have failed."""
-    pages, requests, problems = [], [], []
+    with watched(chromium, served.url) as open_:
 
-    def open_(query: str = "?__theme=light", width: int = 1400, height: int = 900):
-        page = chromium.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(PATIENCE)
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(f"{served.url}/{query}")
-        page.wait_for_selector("#detect")
-        pages.append(page)
-        return page
+        def ready(*query: str, **size: int):
+            page = open_(*query, **size)
+            page.wait_for_selector("#detect")
+            return page
 
-    yield open_
-    for page in pages:
-        page.close()
-    strangers = [
-        url for url in requests if not re.match(r"(http://127\.0\.0\.1:|data:|blob:)", url)
-    ]
-    assert strangers == []
-    assert problems == []
+        yield ready
 
 
 def drop(page, *paths: Path) -> None:
@@ -212,7 +176,7 @@ def test_a_portrait_is_shown_whole(open_page, tmp_path):
 
 
 def test_what_is_missing_is_said(open_page):
-    page = open_page("?__theme=light&checkpoint=published&class=candle")
+    page = open_page("__theme=light&checkpoint=published&class=candle")
     page.wait_for_function("document.querySelector('#card').innerText.includes('adaclip fetch')")
     assert "VisA" in page.inner_text("#card")
     page.click("#fetch")
@@ -254,7 +218,7 @@ def test_a_narrow_screen_never_scrolls_sideways(open_page, picture, tmp_path):
 
 
 def test_the_dark_theme_is_dark(open_page):
-    page = open_page("?__theme=dark")
+    page = open_page("__theme=dark")
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert max(int(v) for v in re.findall(r"\d+", background)[:3]) < 40
     ink = page.evaluate("getComputedStyle(document.querySelector('.hero h2')).color")

@@ -358,22 +358,6 @@ def test_prompts_are_the_classes_words_or_what_is_given(tmp_path: Path) -> None:
         assert results["classes"][0]["prompt"] == expected
 
 
-def test_a_limit_is_balanced_and_the_same_each_time(data: Path) -> None:
-    samples = load_samples(data)
-    assert limit_samples(samples, None) == samples
-    for limit in range(1, 9):
-        kept = limit_samples(samples, limit)
-        assert kept == limit_samples(samples, limit)
-        for class_name in ("nut", "tile"):
-            some = [s for s in kept if s.class_name == class_name]
-            anomalous = [s.defect_type for s in some if s.anomalous]
-            assert len(some) == limit
-            assert len(anomalous) == limit // 2
-            assert abs(anomalous.count("hole") - anomalous.count("scratch")) <= 1
-    assert len(limit_samples([s for s in samples if s.anomalous], 3)) == 6
-    assert limit_samples(samples, 100) == samples
-
-
 def test_the_run_says_how_it_was_made(data: Path, tmp_path: Path) -> None:
     results = run(data, tmp_path / "run")
     assert results["checkpoint_sha256"] == "0" * 64

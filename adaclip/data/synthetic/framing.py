@@ -29,7 +29,7 @@ Shape = tuple[int, int]
 CLOSE_UPS, EDGES, SPECKS = 0.45, 0.55, 0.3
 # Materials of which parts are cut; scans and cells have edges of their own.
 _CUT_GROUPS = frozenset({"metal", "mineral", "sheet", "fibre", "pattern"})
-# A close-up shows at least this share of the thing.
+# Of a close-up the thing should fill this share; eight windows are tried for it.
 _LEAST_SHOWN = 0.25
 
 
