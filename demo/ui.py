@@ -13,14 +13,13 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adaclip.config import MAX_CLASS_NAME_LENGTH
 from demo import intake, messages, panels
 from demo.annotate import tab as annotate_tab
 from demo.annotate.wiring import AnnotateWiring
 from demo.benchmark import tab as benchmark_tab
 from demo.benchmark.wiring import BenchmarkWiring
 from demo.detect import tab as detect_tab
-from demo.detect.wiring import DISPLAY, PRIVATE, DetectWiring, wire_api
+from demo.detect.wiring import DISPLAY, DetectWiring, wire_api
 from demo.guard import guarded
 from demo.services import Services
 from demo.theme import asset, html, theme
@@ -29,18 +28,12 @@ MAX_FILE_SIZE = "60mb"
 STYLES = ("style.css", "flag.css", "annotate.css", "benchmark.css", "benchmark_page.css")
 
 
-def _detect(services: Services) -> detect_tab.DetectTab:
-    tab = detect_tab.build(services)
-    DetectWiring(tab, services).wire()
-    return tab
-
-
-# Label -> what lays a tab out and wires it: a tab is added here and nowhere else. A lone one gets
-# no tab bar.
+# Label -> what lays a tab out. They are wired in build_ui, since they know of one another: a
+# Benchmark picture opens in Detect, and Annotate looks at Detect's. A lone tab gets no tab bar.
 TABS: dict[str, Callable[[Services], Any]] = {
-    "Detect": _detect,
-    "Benchmark": benchmark_tab.build,  # wired in build_ui: it can open a picture in Detect
-    "Annotate": annotate_tab.build,  # wired in build_ui: it looks at the Detect tab's pictures
+    "Detect": detect_tab.build,
+    "Benchmark": benchmark_tab.build,
+    "Annotate": annotate_tab.build,
 }
 
 
@@ -95,13 +88,15 @@ def build_ui(services: Services) -> gr.Blocks:
                     built[label] = build(services)
         html(panels.footer() + panels.help_overlay(), elem_id="footer")
         wire_api(services)
+        detect = DetectWiring(built["Detect"], services)
+        detect.wire(page)
         if "Benchmark" in built:
             built["Benchmark"].link.render()
-            BenchmarkWiring(built["Benchmark"], services).wire(built["Detect"])
+            BenchmarkWiring(built["Benchmark"], services).wire(detect)
         if "Annotate" in built:
             wiring = AnnotateWiring(built["Annotate"], built["Detect"], services)
             wiring.wire(opened["Annotate"])
-        _wire_device(page, services, built["Detect"], device)
+        _wire_device(services, built["Detect"].checkpoint, device)
     page.queue(default_concurrency_limit=4, max_size=64)
     return page
 
@@ -130,32 +125,16 @@ def shell_params(
     }
 
 
-def _wire_device(
-    page: gr.Blocks, services: Services, tab: detect_tab.DetectTab, device: gr.HTML
-) -> None:
-    """The status at the top, and what an address asks for."""
+def _wire_device(services: Services, checkpoint: gr.Dropdown, device: gr.HTML) -> None:
+    """The status at the top."""
     timer = gr.Timer(1.0)
 
     def tick(checkpoint_id: str) -> tuple[str, gr.Timer]:
         settled = services.pool.state(checkpoint_id) == "ready"
         return _device(services, checkpoint_id), gr.Timer(5.0 if settled else 1.5)
 
-    def arrive(request: gr.Request) -> tuple[Any, ...]:
-        """Weights come and go: a page that opens lists what is here now."""
-        query = request.query_params
-        listed = {info.id: info for info in services.catalogue()}
-        chosen = listed.get(query.get("checkpoint", ""), services.default_checkpoint())
-        ours = query.get("tab", "detect") == "detect"  # other tabs have a class of their own
-        name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH] if ours else ""
-        choices = detect_tab.checkpoint_choices(services)
-        return (
-            name or gr.skip(),
-            gr.Dropdown(choices=choices, value=chosen.id),
-        )
-
-    timer.tick(guarded(tick), tab.checkpoint, [device, timer], **DISPLAY)
-    tab.checkpoint.change(guarded(tick), tab.checkpoint, [device, timer], **DISPLAY)
-    page.load(guarded(arrive), None, [tab.class_name, tab.checkpoint], **PRIVATE)
+    timer.tick(guarded(tick), checkpoint, [device, timer], **DISPLAY)
+    checkpoint.change(guarded(tick), checkpoint, [device, timer], **DISPLAY)
 
 
 def _device(services: Services, checkpoint_id: str) -> str:

@@ -14,8 +14,7 @@ from demo.annotate.review import Settings
 from demo.annotate.tab import AnnotateTab
 from demo.annotate.table import Search
 from demo.detect.tab import DetectTab
-from demo.detect.wiring import _SAVE_FILE as SAVE_FILE
-from demo.detect.wiring import DISPLAY, PRIVATE
+from demo.detect.wiring import DISPLAY, PRIVATE, SAVE_FILE
 from demo.guard import Answers, guarded, signed
 from demo.services import Services
 

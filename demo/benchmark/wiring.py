@@ -15,9 +15,7 @@ from demo.benchmark.jobs import JobBoard
 from demo.benchmark.measure import MeasureActions
 from demo.benchmark.screens import Screen
 from demo.benchmark.tab import BenchmarkTab
-from demo.detect.tab import DetectTab
-from demo.detect.wiring import _SAVE_FILE as SAVE_FILE
-from demo.detect.wiring import PRIVATE
+from demo.detect.wiring import PRIVATE, SAVE_FILE, DetectWiring
 from demo.guard import Answers, guarded, signed
 from demo.services import Services
 
@@ -42,7 +40,7 @@ class BenchmarkWiring:
         self._parts: dict[str, Any] = {**fields, **tab.exports, **flag}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
 
-    def wire(self, detect: DetectTab) -> None:
+    def wire(self, detect: DetectWiring) -> None:
         """All events of the tab; a picture of a run can be opened in the Detect tab."""
         tab = self._tab
         self._wire_link(tab, detect)
@@ -51,7 +49,7 @@ class BenchmarkWiring:
         self._wire_files(tab)
         wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key])
 
-    def _wire_link(self, tab: BenchmarkTab, detect: DetectTab) -> None:
+    def _wire_link(self, tab: BenchmarkTab, detect: DetectWiring) -> None:
         def arrive(event: gr.EventData, key: str) -> Screen:
             screen = self._do.arrive(key, (event._data or {}).get("query"))
             return screen | self._measure.seen(screen["key"])
@@ -71,7 +69,9 @@ class BenchmarkWiring:
         tab.link.arrive(self._answer.once(arrive), tab.key, self._outputs, **EACH)
         tab.link.act(self._answer.once(act), tab.key, self._outputs, **EACH)
         tab.link.steer(self._answer.once(steer), tab.key, self._outputs, **EACH)
-        tab.link.hand_over(signed(guarded(to_detect), to_detect), None, detect.class_name, **LOOK)
+        named = signed(guarded(to_detect), to_detect)
+        handed = tab.link.hand_over(named, None, detect.tab.class_name, **LOOK)
+        detect.wire_card(handed.success)
 
     def _wire_controls(self, tab: BenchmarkTab) -> None:
         do = self._do

@@ -8,13 +8,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
 from demo import exports, intake, messages, panels, runner
@@ -183,6 +184,19 @@ class DetectActions:
         }
 
     # The checkpoint.
+
+    def arrive(self, query: Mapping[str, str]) -> Screen:
+        """What the address asks for. Weights come and go: a page lists what is here as it opens."""
+        listed = {info.id: info for info in self._services.catalogue()}
+        chosen = listed.get(query.get("checkpoint", ""), self._services.default_checkpoint())
+        ours = query.get("tab", "detect") == "detect"  # other tabs have a class of their own
+        name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH] if ours else ""
+        name = name or self._services.defaults.class_name
+        return {
+            "class_name": name,
+            "checkpoint": gr.Dropdown(choices=checkpoint_choices(self._services), value=chosen.id),
+            **self.describe("", chosen.id, name),
+        }
 
     def describe(self, key: str, checkpoint_id: str, class_name: Any, note: str = "") -> Screen:
         """The card under the checkpoint; our own examples are of no dataset."""

@@ -27,14 +27,14 @@ DISPLAY: dict[str, Any] = {
     "concurrency_limit": 4,
     "trigger_mode": "always_last",
 }
-# Each counts: the next may come before the answer to the last, or with it.
+# Each press counts: the next one comes before the answer to the last.
 EACH: dict[str, Any] = {**DISPLAY, "trigger_mode": "multiple"}
 # On a narrow screen the answer is below the fold: go there.
 _SHOW_STAGE = """() => {
   const stage = document.querySelector("#stage");
   if (window.innerWidth < 800) stage.scrollIntoView({ behavior: "smooth", block: "start" });
 }"""
-_SAVE_FILE = """(file) => {
+SAVE_FILE = """(file) => {
   if (!file) return;
   const link = document.createElement("a");
   Object.assign(link, { href: file.url, download: file.orig_name || "result" });
@@ -53,17 +53,23 @@ class DetectWiring:
     """Connects one DetectTab to its actions."""
 
     def __init__(self, tab: DetectTab, services: Services) -> None:
-        self._tab, self._services = tab, services
+        self.tab, self._services = tab, services
         self._do = DetectActions(services)
         fields = {k: v for k, v in vars(tab).items() if k not in ("downloads", "flag")}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
         self._parts: dict[str, Any] = {**fields, **tab.downloads, **flag}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
+        self._choice: list[Any] = [tab.key, tab.checkpoint, tab.class_name]
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
         self._look += [tab.opacity, tab.colour_map, tab.scale]
 
-    def wire(self) -> None:
-        """All events of the tab."""
+    def wire(self, page: gr.Blocks) -> None:
+        """All events of the tab on its page."""
+
+        def arrive(request: gr.Request) -> Screen:
+            return self._do.arrive(request.query_params)
+
+        page.load(self._answer.once(arrive), None, self._outputs, **PRIVATE)
         self._wire_pictures()
         self._wire_looking()
         self._wire_checkpoint()
@@ -71,7 +77,7 @@ class DetectWiring:
         self._wire_flag()
 
     def _wire_pictures(self) -> None:
-        tab, settings = self._tab, [self._tab.key, self._tab.threshold, *self._look]
+        tab, settings = self.tab, [self.tab.key, self.tab.threshold, *self._look]
 
         def dropped(
             event: gr.EventData, name: Any, key: str, threshold: float, *look: Any
@@ -86,10 +92,10 @@ class DetectWiring:
         def cancel(key: str) -> Screen:
             return self._do.cancel(key)
 
-        tab.drop.upload(
-            self._answer.once(dropped), [tab.class_name, *settings], self._outputs, **PRIVATE
-        )
+        what = [tab.class_name, *settings]
+        taken = tab.drop.upload(self._answer.once(dropped), what, self._outputs, **PRIVATE)
         chosen = tab.examples.select(self._answer.once(example), settings, self._outputs, **PRIVATE)
+        self.wire_card(taken.success, chosen.success)
         runs = [self._wire_run(chosen.success), self._wire_run(tab.detect.click)]
         tab.cancel.click(
             self._answer.once(cancel), tab.key, self._outputs, cancels=runs, queue=False, **PRIVATE
@@ -97,7 +103,7 @@ class DetectWiring:
 
     def _wire_run(self, when: Callable[..., Any]) -> Any:
         """Check, then run; the run is what can be cancelled."""
-        tab = self._tab
+        tab = self.tab
 
         def start(
             key: str, judged: str, name: Any, checkpoint: str, threshold: float, *look: Any
@@ -113,7 +119,7 @@ class DetectWiring:
         return started.success(self._answer.steps(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
 
     def _wire_looking(self) -> None:
-        tab = self._tab
+        tab = self.tab
 
         def judge(key: str, threshold: float) -> Screen:
             return self._do.judge(key, threshold)
@@ -151,12 +157,22 @@ class DetectWiring:
 
         return step
 
-    def _wire_checkpoint(self) -> None:
-        tab = self._tab
-        what = [tab.key, tab.checkpoint, tab.class_name]
+    def wire_card(self, *chosen: Callable[..., Any]) -> None:
+        """Describe the checkpoint and the class name once they are chosen.
+
+        By whom they are chosen, not whenever they change: when an address sets both, each change
+        would ask with the old value of the other, and the page may show that answer last.
+        """
 
         def describe(key: str, checkpoint: str, class_name: Any) -> Screen:
             return self._do.describe(key, checkpoint, class_name)
+
+        for event in chosen:
+            event(self._answer.once(describe), self._choice, self._outputs, **DISPLAY)
+
+    def _wire_checkpoint(self) -> None:
+        tab, what = self.tab, self._choice
+        self.wire_card(tab.checkpoint.input, tab.class_name.input)
 
         def fetch(key: str, checkpoint: str, class_name: Any) -> Iterator[Screen]:
             yield from self._do.fetch(key, checkpoint, class_name)
@@ -164,11 +180,9 @@ class DetectWiring:
         def cancelled(key: str, checkpoint: str, class_name: Any) -> Screen:
             return self._do.fetch_cancelled(key, checkpoint, class_name)
 
-        chosen = [tab.checkpoint.change, tab.class_name.change]
-        # An address changes both at once.
-        gr.on(chosen, self._answer.once(describe), what, self._outputs, **EACH)
+        changed = [tab.checkpoint.change, tab.class_name.change]
         address = [tab.class_name, tab.checkpoint]
-        gr.on(chosen, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
+        gr.on(changed, None, address, None, js=_KEEP_ADDRESS, **PRIVATE)
         job = tab.fetch.click(
             self._answer.steps(fetch),
             what,
@@ -182,7 +196,7 @@ class DetectWiring:
         )
 
     def _wire_files(self) -> None:
-        tab = self._tab
+        tab = self.tab
         for kind, button in tab.downloads.items():
             written = button.click(
                 self._answer.steps(self._downloader(kind)),
@@ -192,11 +206,11 @@ class DetectWiring:
                 concurrency_limit=2,
                 **PRIVATE,
             )
-            written.success(None, tab.carrier, None, js=_SAVE_FILE, **PRIVATE)
+            written.success(None, tab.carrier, None, js=SAVE_FILE, **PRIVATE)
 
     def _wire_flag(self) -> None:
         """What a person says of a verdict; the table shows it as well."""
-        tab = self._tab
+        tab = self.tab
 
         def listing(key: str) -> Screen:
             return self._do.listing(key)

@@ -215,6 +215,20 @@ def test_the_leak_is_named_for_the_users_pictures_only(do, services):
         assert "not zero-shot" not in do.describe(key, "mvtec", "metal nut")["card"]
 
 
+def test_an_address_names_checkpoint_and_class_and_both_are_described_at_once(do):
+    screen = do.arrive({"checkpoint": "mvtec", "class": " metal_nut "})
+    assert (screen["checkpoint"].value, screen["class_name"]) == ("mvtec", "metal_nut")
+    assert screen["card"] == do.describe("", "mvtec", "metal_nut")["card"]
+
+
+def test_an_address_that_names_nothing_known_opens_the_default(do, services):
+    default, name = services.default_checkpoint().id, services.defaults.class_name
+    of_benchmark = {"tab": "benchmark", "class": "tile", "checkpoint": "no such"}
+    for query in ({}, of_benchmark):
+        screen = do.arrive(query)
+        assert (screen["checkpoint"].value, screen["class_name"]) == (default, name)
+
+
 def test_an_absent_checkpoint_can_be_fetched_and_a_present_one_not(do):
     assert do.describe("", "published", "x")["fetch"].visible
     assert not do.describe("", "lite", "x")["fetch"].visible
