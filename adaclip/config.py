@@ -81,6 +81,9 @@ class ModelConfig(_FromMapping):
     # An open_clip model config for backbones open_clip has no name for.
     backbone_config: Mapping[str, Any] | None = None
     image_size: int = 518
+    # An image smaller than `image_size` is computed at its own size, but not below this; 0: every
+    # image is brought to `image_size`, as published.
+    least_image_size: int = 0
     stage_layers: tuple[int, ...] = (6, 12, 18, 24)
     prompted_encoders: PromptedEncoders = "both"
     prompt_kind: PromptKind = "hybrid"

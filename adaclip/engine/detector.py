@@ -89,8 +89,7 @@ class Detector:
         self.precision = precision
         self._models = list(models)
         self._owner = device
-        self._image_size = models[0].model.config.image_size
-        self._sigma = models[0].model.config.smoothing_sigma
+        self._first = models[0].model  # all members work at the same sizes
 
     def detect(
         self, images: Sequence[np.ndarray], class_name: str, *, batch_size: int | None = None
@@ -125,10 +124,16 @@ class Detector:
 
     def _stream(self, images: Iterator[np.ndarray], name: str, size: int) -> Iterator[Detection]:
         while batch := [as_pixels(image) for image in islice(images, size)]:
-            yield from self._detect_batch(batch, name)
+            sizes = [self._first.input_size(*image.shape[:2]) for image in batch]
+            found: dict[int, Detection] = {}
+            for side in dict.fromkeys(sizes):
+                rows = [row for row, own in enumerate(sizes) if own == side]
+                alike = self._detect_batch([batch[row] for row in rows], name)
+                found |= zip(rows, alike, strict=True)
+            yield from (found[row] for row in range(len(batch)))
 
     def _detect_batch(self, batch: list[np.ndarray], name: str) -> list[Detection]:
-        """Halve on lack of memory, until a single image does not fit."""
+        """Images of one input size; halved on lack of memory, until a single one does not fit."""
         try:
             return self._detect_at_once(batch, name)
         except (MemoryError, RuntimeError) as error:
@@ -172,7 +177,8 @@ class Detector:
         ]
 
     def _inputs(self, batch: list[np.ndarray], config: PreprocessingConfig) -> Tensor:
-        return torch.from_numpy(np.stack([preprocess(i, self._image_size, config) for i in batch]))
+        size = self._first.input_size(*batch[0].shape[:2])
+        return torch.from_numpy(np.stack([preprocess(image, size, config) for image in batch]))
 
     def _timed(
         self, inputs: dict[PreprocessingConfig, Tensor], token_ids: Tensor
@@ -214,12 +220,14 @@ class Detector:
             if model.needs_first_pass and key not in first_passes:
                 first_passes[key] = model.unprompted_class_token(images)
             output = model(images, token_ids, first_passes.get(key))
-            margins.append(scoring.to_map(output.patch_margins.unsqueeze(-1), self._image_size))
+            patch_margins = output.patch_margins.unsqueeze(-1)
+            margins.append(scoring.to_map(patch_margins, self._first.config.image_size))
             image_margins.append(output.image_margin)
         margin = torch.stack(margins).mean(dim=0).squeeze(1)
+        sigma = self._first.config.smoothing_sigma
         return _Maps(
-            margins=scoring.smooth(margin, self._sigma).cpu(),
-            probabilities=scoring.smooth(margin.sigmoid(), self._sigma).cpu(),
+            margins=scoring.smooth(margin, sigma).cpu(),
+            probabilities=scoring.smooth(margin.sigmoid(), sigma).cpu(),
             image_margins=torch.stack(image_margins).mean(dim=0).cpu(),
         )
 

@@ -61,7 +61,7 @@ class Judged:
 
 @torch.inference_mode()
 def judge(model: AdaCLIP, pictures: PicturePairs, class_name: str = "object") -> Judged:
-    """Run the model over a series, at the size it ships with."""
+    """Run the model over a series, at the sizes of its pictures."""
     ids = text_prompts.tokenize(class_name)
     margins, anomalous, patch_margins, patch_masks = [], [], [], []
     kinds: list[str] = []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -16,7 +14,7 @@ from torch.nn import functional as F
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.engine.device import cpu_has_bf16
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
-from adaclip.model.backbone import build_clip, fit_to_image_size
+from adaclip.model.backbone import build_clip
 from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import (
     IMAGENET_MEAN,
@@ -29,6 +27,7 @@ from adaclip.model.dinov2 import (
 LITE_MODEL = ModelConfig(
     backbone=LITE_BACKBONE,
     backbone_config=LITE_BACKBONE_CONFIG,
+    least_image_size=252,
     stage_layers=(3, 6, 9, 12),
     prompted_encoders="text",
     clusters=5,
@@ -56,6 +55,16 @@ def model_of(file: Path) -> AdaCLIP:
     return model
 
 
+@torch.no_grad()
+def mean_of(files: Sequence[Path]) -> AdaCLIP:
+    """One model with the mean of the weights of several, which must have grown from one lite."""
+    models = [model_of(file) for file in files]
+    for of_part in (lambda m: m.parameters(), lambda m: m.clip.parameters()):
+        for first, *others in zip(*(of_part(model) for model in models), strict=True):
+            first.copy_(torch.stack([first, *others]).mean(dim=0))
+    return models[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearnedParts:
     """The parameters that learn, by how fast they may: each a list of tensors with gradients."""
@@ -80,28 +89,6 @@ class LearnedParts:
     def all(self) -> list[nn.Parameter]:
         """Every parameter that learns."""
         return [*self.new, *self.text, *self.tuned]
-
-
-class Positions:
-    """The image tower's position embedding for pictures of several sizes."""
-
-    def __init__(self, model: AdaCLIP, sizes: Iterable[int]) -> None:
-        self._visual = model.clip.visual
-        self._own = self._visual.positional_embedding
-        self._of: dict[int, nn.Parameter] = {}
-        for size in sizes:
-            tower = copy.copy(self._visual)
-            tower._parameters = dict(self._visual._parameters)
-            fit_to_image_size(SimpleNamespace(visual=tower), size)
-            self._of[size] = tower.positional_embedding
-
-    def use(self, size: int) -> None:
-        """From now on the tower takes pictures of `size` x `size` pixels."""
-        self._visual.positional_embedding = self._of[size]
-
-    def restore(self) -> None:
-        """The tower's own size again."""
-        self._visual.positional_embedding = self._own
 
 
 def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:

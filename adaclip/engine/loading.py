@@ -76,7 +76,8 @@ def load_models(
             f"not enough memory on {device.name} to load {info.id}; close other programs or "
             "choose the device cpu"
         ) from error
-    if len({(m.model.config.image_size, m.model.config.smoothing_sigma) for m in loaded}) > 1:
+    configs = [m.model.config for m in loaded]
+    if len({(c.image_size, c.least_image_size, c.smoothing_sigma) for c in configs}) > 1:
         raise CheckpointError(f"{info.id}: its members work at different image sizes")
     return loaded
 

@@ -14,8 +14,10 @@ import functools
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +154,17 @@ def _left_out(data: TrainingData) -> list[str]:
     return [f"{count} {images} left out: {'; '.join(data.left_out[:5])}{more}"]
 
 
+def _side(example: Example) -> int:
+    return example.image.shape[-1]
+
+
+def _stacked(examples: Iterable[Example], size: int) -> Iterator[Batch]:
+    """Batches of at most `size`, in order; one ends where the next example has another size."""
+    for _, alike in groupby(examples, key=_side):
+        while some := list(islice(alike, size)):
+            yield Batch.of(some)
+
+
 @dataclass
 class _Best:
     """The epoch whose parameters the checkpoint holds."""
@@ -242,36 +255,22 @@ class _Run:
         return total / done
 
     def _groups(self, plan: Sequence[Planned]) -> Iterator[list[Batch]]:
-        """The batches of one step after another."""
-        size, together = self.config.batch_size, self.config.accumulate
-        group: list[Batch] = []
-        for batch in self._batches(plan, size):
-            group.append(batch)
-            if len(group) == together:
-                yield group
-                group = []
-        if group:
-            yield group
+        """The batches of one step after another: so many images, those of a size together."""
+        size = self.config.batch_size
+        with closing(self._examples(plan, size)) as examples:
+            while step := list(islice(examples, size * self.config.accumulate)):
+                yield list(_stacked(sorted(step, key=_side), size))
 
-    def _batches(self, plan: Sequence[Planned], size: int) -> Iterator[Batch]:
+    def _examples(self, plan: Sequence[Planned], size: int) -> Generator[Example, None, None]:
         """Read by other threads while the device computes."""
-        read = read_ahead(
-            self._example, plan, ahead=2 * max(size, self.workers), workers=self.workers
-        )
-        try:
-            examples: list[Example] = []
-            for example in read:
-                examples.append(example)
-                if len(examples) == size:
-                    yield Batch.of(examples)
-                    examples = []
-            if examples:
-                yield Batch.of(examples)
-        finally:
-            read.close()
+        ahead = 2 * max(size, self.workers)
+        return read_ahead(self._example, plan, ahead=ahead, workers=self.workers)
 
     def _example(self, planned: Planned) -> Example:
-        return planned.example(self.trained.model.config.image_size, self.trained.preprocessing)
+        model = self.trained.model
+        return planned.example(
+            model.config.image_size, self.trained.preprocessing, model.input_size
+        )
 
     def _finite_parameters(self) -> bool:
         return all(bool(p.isfinite().all()) for p in self.trained.learned)
@@ -282,9 +281,9 @@ class _Run:
             return NO_VALIDATION
         size = max(self.config.batch_size, self.device.default_batch_size)
         plan = [Planned(images=(image,)) for image in images]
-        found = readings(
-            self.trained, self.device, self.precision, images, self._batches(plan, size)
-        )
+        with closing(self._examples(plan, size)) as examples:
+            batches = _stacked(examples, size)
+            found = readings(self.trained, self.device, self.precision, images, batches)
         return judge(found, self.config.threshold_quantile)
 
     def _keep_if_best(self, epoch: int, validation: Validation) -> bool:

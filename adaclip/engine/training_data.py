@@ -181,12 +181,23 @@ class Planned:
 
     images: tuple[TrainingImage, ...]
 
-    def example(self, size: int, preprocessing: PreprocessingConfig) -> Example:
-        """Read it and bring it to the model's size. Raises ImageError and DatasetError."""
+    def example(
+        self,
+        size: int,
+        preprocessing: PreprocessingConfig,
+        input_size: Callable[[int, int], int] | None = None,
+    ) -> Example:
+        """Read it and bring it to the model's size. Raises ImageError and DatasetError.
+
+        `size` is the model's largest; `input_size` says at which an image (height, width) is
+        computed, where that depends on it.
+        """
         read = [image.read(size) for image in self.images]
         pixels, mask, class_name = read[0]
         if len(read) > 1:
             pixels, mask = mosaic([r[0] for r in read], [r[1] for r in read], size)
+        if input_size is not None:
+            size = input_size(*pixels.shape[:2])
         return Example(
             image=preprocess(pixels, size, preprocessing),
             mask=None if mask is None else fit_mask(mask, size),

@@ -141,9 +141,11 @@ def _computed(
 ) -> tuple[Tensor, Tensor, Tensor]:
     config = trained.model.config
     output = forward(trained.model, batch.images.to(device.torch_device), batch.class_names)
-    maps = scoring.to_map(output.patch_margins.unsqueeze(-1), config.image_size).squeeze(1)
-    margins = _thinned(scoring.smooth(maps, config.smoothing_sigma))
-    scores = _thinned(scoring.smooth(maps.sigmoid(), config.smoothing_sigma))
+    size = batch.images.shape[-1]
+    maps = scoring.to_map(output.patch_margins.unsqueeze(-1), size).squeeze(1)
+    sigma = config.smoothing_sigma * size / config.image_size
+    margins = _thinned(scoring.smooth(maps, sigma))
+    scores = _thinned(scoring.smooth(maps.sigmoid(), sigma))
     return output.image_margin.float().cpu(), margins.cpu(), scores.cpu()
 
 

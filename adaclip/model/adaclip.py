@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
 from adaclip.model import scoring, text_prompts
-from adaclip.model.backbone import run_block
+from adaclip.model.backbone import embed_image, run_block
 from adaclip.model.learned_prompts import HybridPrompts
 from adaclip.model.semantic_fusion import semantic_fusion
 
@@ -82,13 +82,22 @@ class AdaCLIP(nn.Module):
             round_to_half=config.round_prompts_to_half,
         )
 
+    def input_size(self, height: int, width: int) -> int:
+        """S, the side in pixels at which an image of this size is computed."""
+        config, patch = self.config, self.clip.visual.patch_size[0]
+        if not config.least_image_size:
+            return config.image_size
+        # Enlarged, an image is a blurred one, which no model saw in training.
+        own = patch * round((height * width) ** 0.5 / patch)
+        return min(max(own, config.least_image_size), config.image_size)
+
     def forward(
         self, images: Tensor, token_ids: Tensor, first_pass: Tensor | None = None
     ) -> ModelOutput:
         """Run the whole method.
 
         Args:
-            images: (B, 3, S, S), pre-processed, S the config's image size.
+            images: (B, 3, S, S), pre-processed, S as `input_size` gives it.
             token_ids: (S, T), one class name's sentences as `text_prompts.tokenize` gives them.
             first_pass: (B, D), the unprompted class token if already known (models that share a
                 backbone share it).
@@ -143,7 +152,7 @@ class AdaCLIP(nn.Module):
     @torch.no_grad()
     def unprompted_class_token(self, images: Tensor) -> Tensor:
         """The frozen encoder's class token (B, D), from which dynamic prompts are made."""
-        x = self._embed_image(images)
+        x = embed_image(self.clip.visual, images)
         for block in self.clip.visual.transformer.resblocks:
             x = run_block(block, x)
         return self._read_class_token(x)
@@ -153,7 +162,7 @@ class AdaCLIP(nn.Module):
     ) -> tuple[Tensor, list[Tensor]]:
         """Prompted: (B, 3, S, S) -> class token (B, D), patch tokens (B, L, Dv) per stage."""
         prompts = self.visual_prompts(first_pass) if self.visual_prompts is not None else []
-        x = self._embed_image(images)
+        x = embed_image(self.clip.visual, images)
         length = x.shape[1]
         stage_tokens = {}
         for number, block in enumerate(self.clip.visual.transformer.resblocks, start=1):
@@ -192,9 +201,6 @@ class AdaCLIP(nn.Module):
         prompt = prompt.unsqueeze(1).expand(-1, sentences, -1, -1)
         x = torch.cat([x[:, :, :1], prompt, x[:, :, 1 + length :]], dim=2)
         return x.reshape(batch * sentences, -1, width)
-
-    def _embed_image(self, images: Tensor) -> Tensor:
-        return self.clip.visual._embeds(images)
 
     def _read_class_token(self, x: Tensor) -> Tensor:
         return self.clip.visual.ln_post(x[:, 0]) @ self.clip.visual.proj

@@ -180,20 +180,40 @@ def fit_to_image_size(clip: Any, image_size: int) -> None:
         raise CheckpointError(
             f"image size {image_size} is not a multiple of the backbone's patch size {patch}"
         )
-    new, old = image_size // patch, visual.grid_size[0]
-    if new == old:
+    new = image_size // patch
+    if new == visual.grid_size[0]:
         return
-    position = visual.positional_embedding.data
-    grid = position[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
-    grid = F.interpolate(
-        grid, size=(new, new), mode="bicubic", align_corners=False, antialias=False
-    )
-    grid = grid.permute(0, 2, 3, 1).reshape(new * new, -1)
+    positions = visual.positional_embedding.data
     visual.positional_embedding = nn.Parameter(
-        torch.cat([position[:1], grid]), requires_grad=position.requires_grad
+        resized_positions(positions, new), requires_grad=positions.requires_grad
     )
     visual.image_size = (image_size, image_size)
     visual.grid_size = (new, new)
+
+
+def resized_positions(positions: Tensor, side: int) -> Tensor:
+    """A position embedding (1 + G * G, D) for a grid of `side` x `side` patches."""
+    old = round((len(positions) - 1) ** 0.5)
+    if side == old:
+        return positions
+    grid = positions[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    grid = F.interpolate(
+        grid, size=(side, side), mode="bicubic", align_corners=False, antialias=False
+    )
+    return torch.cat([positions[:1], grid.permute(0, 2, 3, 1).reshape(side * side, -1)])
+
+
+def embed_image(visual: Any, images: Tensor) -> Tensor:
+    """(B, 3, S, S) -> the first block's input (B, 1 + L, D), class token first.
+
+    open_clip's own takes one size only; S may be any multiple of the patch size here.
+    """
+    patches = visual.conv1(images).flatten(2).transpose(1, 2)
+    positions = resized_positions(
+        visual.positional_embedding, images.shape[-1] // visual.patch_size[0]
+    )
+    first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    return visual.ln_pre(torch.cat([first, patches], dim=1) + positions.to(patches.dtype))
 
 
 def set_compute_dtype(tower: nn.Module, dtype: torch.dtype) -> None:

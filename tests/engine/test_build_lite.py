@@ -14,10 +14,11 @@ from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.engine import build_lite
 from adaclip.engine.build_lite import UNSEEN_KINDS, Recipe, metadata_of, name_for, train
 from adaclip.engine.lite_calibration import Judged
-from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, Positions, standardise
+from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, mean_of, standardise
 from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
+from adaclip.model.checkpoint import save_checkpoint
 from adaclip.model.dinov2 import LITE_BACKBONE_CONFIG
 from adaclip.stores.metadata import _check
 
@@ -49,8 +50,6 @@ def test_unseen_kinds_are_never_trained_on() -> None:
 
 def test_projections_start_on_channels_of_equal_spread(model: AdaCLIP) -> None:
     images = torch.randn(2, 3, 70, 70)
-    positions = Positions(model, {70})
-    positions.use(70)
     spread = torch.linspace(0.01, 10, 384)
     model.clip.visual.transformer.resblocks[2].ls_2.gamma.data.mul_(spread)
     weights = [projection.weight.clone() for projection in model.patch_projections]
@@ -61,8 +60,6 @@ def test_projections_start_on_channels_of_equal_spread(model: AdaCLIP) -> None:
     found = model.patch_projections[0](tokens)
     difference = (found - found.mean((0, 1))) - (expected - expected.mean((0, 1)))
     assert difference.abs().max() < 1e-3
-    positions.restore()
-    assert model.clip.visual.positional_embedding.shape[0] == 37 * 37 + 1
 
 
 def test_training_learns_and_leaves_the_first_blocks_alone(
@@ -98,7 +95,6 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
 
 
 def test_every_learned_parameter_gets_a_gradient_but_the_dead_prompt(model: AdaCLIP) -> None:
-    Positions(model, {70}).use(70)
     parts = LearnedParts.of(model, 1)
     [batch] = [PicturePairs(seed=1, pairs=1, sizes=(70,), kinds=OBJECT_KINDS, count=1)[0]]
     output = build_lite.run(model, batch.images, build_lite.text_prompts.tokenize("nut"))
@@ -109,6 +105,17 @@ def test_every_learned_parameter_gets_a_gradient_but_the_dead_prompt(model: AdaC
         "text_prompts.static.blocks.0"
     ]
     assert all(p.grad is not None for p in parts.tuned)
+
+
+def test_the_mean_of_several_is_the_mean_of_every_weight(model: AdaCLIP, tmp_path: Path) -> None:
+    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    other = AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL)
+    for path, one in zip(paths, (model, other), strict=True):
+        save_checkpoint(path, one, {}, with_backbone=True, int8=False)
+    mean = mean_of(paths)
+    for both in (lambda m: m, lambda m: m.clip):
+        for found, *pair in zip(*(both(m).parameters() for m in (mean, model, other)), strict=True):
+            torch.testing.assert_close(found, (pair[0] + pair[1]) / 2, atol=1e-6, rtol=1e-6)
 
 
 def test_any_name_serves() -> None:

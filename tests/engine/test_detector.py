@@ -45,15 +45,19 @@ def test_result_describes_the_image_at_its_own_size(detector: Detector) -> None:
         result.model_margin_map[0, 0] = 1.0
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_batch_size_moves_no_score(checkpoint: Path, precision: str) -> None:
+@pytest.mark.parametrize(
+    ("precision", "least"), [("fp32", 0), ("bf16", 0), ("fp32", 28), ("bf16", 28)]
+)
+def test_batch_size_moves_no_score(tmp_path: Path, precision: str, least: int) -> None:
+    checkpoint = write_tiny(tmp_path / "tiny.safetensors", least_image_size=least)
     detector = load_detector(checkpoint, device="cpu", precision=precision)  # type: ignore[arg-type]
     images = pictures(7)
     alone = [detector.detect([image], "screw")[0] for image in images]
     for size in (2, 3, 7):
-        for one, other in zip(
-            alone, detector.detect(images, "screw", batch_size=size), strict=True
-        ):
+        together = detector.detect(images, "screw", batch_size=size)
+        assert [found.image_size for found in together] == [image.shape[:2] for image in images]
+        for one, other in zip(alone, together, strict=True):
+            assert other.model_margin_map.shape == (56, 56)
             assert abs(one.anomaly_score - other.anomaly_score) < 1e-3
             assert np.abs(one.anomaly_map - other.anomaly_map).max() < 1e-3
 

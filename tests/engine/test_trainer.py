@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from adaclip import load_detector
 from adaclip.config import TrainConfig
+from adaclip.data.images import read_image
+from adaclip.data.registry import spoken
 from adaclip.engine import training_state, training_step
 from adaclip.engine.trainer import EpochReport, Listeners, TrainResult, train
 from adaclip.engine.training_state import state_path
@@ -21,7 +25,7 @@ from adaclip.errors import AdaClipError, DatasetError, InputError, StoreError
 from adaclip.model.checkpoint import read_tensors
 from adaclip.stores.metadata import read_metadata
 from adaclip.stores.weights import catalogue
-from tests.engine.training_set import picture, write_set
+from tests.engine.training_set import picture, save, write_set
 from tests.tiny import tiny_model, write_published, write_tiny
 
 Run = tuple[TrainResult, list[EpochReport]]
@@ -74,6 +78,30 @@ def test_it_learns(folder: Path, tmp_path: Path) -> None:
     detector = load_detector(result.path, device="cpu", precision="fp32")
     margins = [d.anomaly_margin for d in detector.detect(images, "plate")]
     assert max(margins[::2]) < min(margins[1::2])
+
+
+def test_validation_sees_images_at_the_sizes_the_detector_does(tmp_path: Path) -> None:
+    """Of several sizes, which a batch cannot mix; the oracle is scikit-learn on the detector's."""
+    tiny = write_tiny(tmp_path / "tiny.safetensors", least_image_size=28)
+    held_out = write_set(tmp_path / "held", seed=3)
+    for path in held_out.glob("*/*/*/*.png"):  # every so many-th pixel: masks keep their images
+        save(path, read_image(path)[:: int(path.name[:3]) % 3 + 1, :: int(path.name[:3]) % 2 + 1])
+    write_set(tmp_path / "set")
+    config = options(tmp_path, tmp_path / "out.safetensors", backbone=str(tiny), epochs=1)
+    result = train(
+        replace(config, validation=str(held_out), auxiliary=(str(held_out.parent / "set"),))
+    )
+    detector = load_detector(result.path, device="cpu", precision="fp32")
+    values = []
+    for class_name in ("plate", "metal_nut"):
+        paths = sorted((held_out / class_name / "test").glob("*/*.png"))
+        found = detector.detect([read_image(path) for path in paths], spoken(class_name))
+        values.append(
+            roc_auc_score(
+                [p.parent.name == "spot" for p in paths], [f.anomaly_margin for f in found]
+            )
+        )
+    assert result.metrics["image_auroc"] == pytest.approx(np.mean(values), abs=1e-9)
 
 
 def test_the_result_is_a_normal_checkpoint(run: Run, tmp_path: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 
 import adaclip.sentences
 from adaclip.model import text_prompts
+from adaclip.model.backbone import embed_image
 from adaclip.model.semantic_fusion import k_means, semantic_fusion
 from tests.tiny import tiny_model
 
@@ -65,6 +66,37 @@ def test_only_learned_parameters_get_gradients() -> None:
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     # The first text block is never prompted: kept for checkpoint compatibility.
     assert without == ["text_prompts.static.blocks.0"]
+
+
+@torch.inference_mode()
+def test_images_are_embedded_as_open_clip_does() -> None:
+    visual = tiny_model().clip.visual
+    assert torch.equal(embed_image(visual, images(2)), visual._embeds(images(2)))
+
+
+@torch.inference_mode()
+def test_another_size_takes_the_positions_fitted_to_it() -> None:
+    model, fitted = tiny_model(image_size=56), tiny_model(image_size=84)
+    assert torch.equal(
+        embed_image(model.clip.visual, images(1)), embed_image(fitted.clip.visual, images(1))
+    )
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "side"),
+    [
+        (300, 400, 84),
+        (84, 84, 84),
+        (60, 60, 56),
+        (120, 30, 56),
+        (64, 64, 70),
+        (5, 900, 70),
+        (1, 1, 42),
+    ],
+)
+def test_an_image_is_not_enlarged_beyond_the_least_size(height: int, width: int, side: int) -> None:
+    assert tiny_model(least_image_size=42).input_size(height, width) == side
+    assert tiny_model().input_size(height, width) == 84  # as published
 
 
 def test_sentences_are_the_published_ones() -> None:
