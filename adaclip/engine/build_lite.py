@@ -8,7 +8,7 @@ learn from scratch; the last blocks of the image tower are tuned, slowly, so tha
 compared with the rest of their picture. Kinds of object set apart from training choose and
 calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
 of `--backbone` trains an earlier lite further, on pictures it has not seen, and `--mean LITE LITE`
-takes the mean of the weights of several that were: steadier than any of them.
+takes the mean of the weights of several that were.
 """
 
 from __future__ import annotations
@@ -242,7 +242,8 @@ def main() -> None:
     if arguments.seed == VALIDATION_SEED:
         parser.error(f"--seed {VALIDATION_SEED} is that of the pictures it is judged on")
     rate = 0.5 if arguments.init else 1.0
-    recipe = replace(Recipe(), steps=arguments.steps, seed=arguments.seed, rate_factor=rate)
+    steps = 0 if arguments.mean else arguments.steps
+    recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
     torch.manual_seed(recipe.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.mean:

@@ -143,6 +143,7 @@ def _computed(
     output = forward(trained.model, batch.images.to(device.torch_device), batch.class_names)
     size = batch.images.shape[-1]
     maps = scoring.to_map(output.patch_margins.unsqueeze(-1), size).squeeze(1)
+    # In pixels of a map of the full size, as the detector smooths it.
     sigma = config.smoothing_sigma * size / config.image_size
     margins = _thinned(scoring.smooth(maps, sigma))
     scores = _thinned(scoring.smooth(maps.sigmoid(), sigma))

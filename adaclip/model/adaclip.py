@@ -87,7 +87,7 @@ class AdaCLIP(nn.Module):
         config, patch = self.config, self.clip.visual.patch_size[0]
         if not config.least_image_size:
             return config.image_size
-        # Enlarged, an image is a blurred one, which no model saw in training.
+        # Enlarged, an image is a blurred one, which a model trained on sharp ones judges worse.
         own = patch * round((height * width) ** 0.5 / patch)
         return min(max(own, config.least_image_size), config.image_size)
 

@@ -191,9 +191,9 @@ class DetectActions:
         chosen = listed.get(query.get("checkpoint", ""), self._services.default_checkpoint())
         ours = query.get("tab", "detect") == "detect"  # other tabs have a class of their own
         name = query.get("class", "").strip()[:MAX_CLASS_NAME_LENGTH] if ours else ""
-        name = name or self._services.defaults.class_name
         return {
-            "class_name": name,
+            # Not named, it stays: someone may have typed one by now.
+            **({"class_name": name} if name else {}),
             "checkpoint": gr.Dropdown(choices=checkpoint_choices(self._services), value=chosen.id),
             **self.describe("", chosen.id, name),
         }

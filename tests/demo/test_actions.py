@@ -222,11 +222,13 @@ def test_an_address_names_checkpoint_and_class_and_both_are_described_at_once(do
 
 
 def test_an_address_that_names_nothing_known_opens_the_default(do, services):
-    default, name = services.default_checkpoint().id, services.defaults.class_name
+    default = services.default_checkpoint().id
     of_benchmark = {"tab": "benchmark", "class": "tile", "checkpoint": "no such"}
     for query in ({}, of_benchmark):
         screen = do.arrive(query)
-        assert (screen["checkpoint"].value, screen["class_name"]) == (default, name)
+        assert screen["checkpoint"].value == default
+        assert "class_name" not in screen
+        assert screen["card"] == do.describe("", default, "")["card"]
 
 
 def test_an_absent_checkpoint_can_be_fetched_and_a_present_one_not(do):
