@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.data.synthetic.catalogue import Entry
+from adaclip.data.synthetic.collected import collected_kinds
 from adaclip.engine import lite_calibration
 from adaclip.engine.lite_model import (
     LITE_MODEL,
@@ -55,6 +58,9 @@ UNSEEN_KINDS = (
     *("steel_strip", "plastic", "glass", "printed_pattern", "wafer", "grain_bed"),
     *("hex_nut", "cable_section", "capsule", "zipper", "bearing"),
 )
+# The same of a collection: how far training on one carries over to the rest of it.
+UNSEEN_COLLECTED = ("drawn_food", "drawn_tools", "photographed_carpet", "photographed_panel")
+MoreKinds = Mapping[str, Entry]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +82,30 @@ class Recipe:
     validation_batches: int = 48
     seed: int = 1  # of the pictures, too
 
-    def training(self) -> PicturePairs:
-        """What is trained on."""
-        seen = tuple(k for k in MATERIAL_KINDS + OBJECT_KINDS if k not in UNSEEN_KINDS)
+    def training(self, collection: MoreKinds) -> PicturePairs:
+        """What is trained on: every kind, those of a collection included, but the unseen."""
+        kinds = (*MATERIAL_KINDS, *OBJECT_KINDS, *collection)
+        unseen = {*UNSEEN_KINDS, *UNSEEN_COLLECTED}
         return PicturePairs(
-            seed=self.seed, pairs=self.pairs, sizes=self.sizes, kinds=seen, count=self.steps
+            seed=self.seed,
+            pairs=self.pairs,
+            sizes=self.sizes,
+            kinds=tuple(kind for kind in kinds if kind not in unseen),
+            count=self.steps,
+            more_kinds=collection,
         )
 
-    def validation(self) -> PicturePairs:
+    def validation(
+        self, kinds: tuple[str, ...] = UNSEEN_KINDS, collection: MoreKinds | None = None
+    ) -> PicturePairs:
         """Unseen kinds, at sizes the model works at."""
         return PicturePairs(
             seed=VALIDATION_SEED,
             pairs=self.pairs,
             sizes=self.validation_sizes,
-            kinds=UNSEEN_KINDS,
+            kinds=kinds,
             count=self.validation_batches,
+            more_kinds=collection,
         )
 
 
@@ -130,11 +145,11 @@ def _random_words(rng: np.random.Generator) -> str:
 class Training:
     """A training under way, which can be put on disk and taken up again."""
 
-    def __init__(self, model: AdaCLIP, recipe: Recipe) -> None:
+    def __init__(self, model: AdaCLIP, recipe: Recipe, collection: MoreKinds) -> None:
         self.model, self.recipe, self.step = model, recipe, 0
         torch.manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
-        self.pictures = recipe.training()
+        self.pictures = recipe.training(collection)
         parts = LearnedParts.of(model, recipe.tuned_blocks)
         self.learned = parts.all
         rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.tuning_rate)
@@ -199,10 +214,16 @@ class Training:
 
 
 def train(
-    model: AdaCLIP, recipe: Recipe, state: Path, *, workers: int = 1, fresh: bool = True
+    model: AdaCLIP,
+    recipe: Recipe,
+    state: Path,
+    *,
+    collection: MoreKinds | None = None,
+    workers: int = 1,
+    fresh: bool = True,
 ) -> None:
     """Train in place, or go on from `state`, which is kept up to date every 20 steps."""
-    training = Training(model, recipe)
+    training = Training(model, recipe, collection or {})
     if state.exists():
         training.load(state)
     elif fresh:
@@ -234,6 +255,9 @@ def main() -> None:
     start.add_argument(
         "--mean", type=Path, nargs="+", metavar="LITE", help="several of one --init; no training"
     )
+    parser.add_argument(
+        "--collection", type=Path, help="pictures of others to train on as well; see collecting"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="of the pictures, not 2")
@@ -244,6 +268,7 @@ def main() -> None:
     rate = 0.5 if arguments.init else 1.0
     steps = 0 if arguments.mean else arguments.steps
     recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
+    collection = collected_kinds(arguments.collection) if arguments.collection else {}
     torch.manual_seed(recipe.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.mean:
@@ -251,8 +276,14 @@ def main() -> None:
     else:
         model = model_of(arguments.init) if arguments.init else new_model(arguments.backbone)
         state, fresh = arguments.out.with_suffix(".state"), not arguments.init
-        train(model, recipe, state, workers=arguments.workers, fresh=fresh)
+        workers = arguments.workers
+        train(model, recipe, state, collection=collection, workers=workers, fresh=fresh)
     finish(model, recipe, arguments.out)
+    if collection:
+        unseen = recipe.validation(UNSEEN_COLLECTED, collection)
+        tqdm.write(
+            f"unseen kinds of the collection: {lite_calibration.judge(model, unseen).summary()}"
+        )
 
 
 def finish(model: AdaCLIP, recipe: Recipe, out: Path) -> None:

@@ -6,6 +6,7 @@ and print among it, cannot be what makes it anomalous.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.utils.data import Dataset
 
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.synthetic import generate
+from adaclip.data.synthetic.catalogue import Entry
 from adaclip.engine.lite_model import LITE_PREPROCESSING
 
 PATCH = 14
@@ -38,11 +40,18 @@ class PicturePairs(Dataset[Batch]):
     """Batch `index` of an endless series; the same for the same arguments, whoever draws it."""
 
     def __init__(
-        self, *, seed: int, pairs: int, sizes: tuple[int, ...], kinds: tuple[str, ...], count: int
+        self,
+        *,
+        seed: int,
+        pairs: int,
+        sizes: tuple[int, ...],
+        kinds: tuple[str, ...],
+        count: int,
+        more_kinds: Mapping[str, Entry] | None = None,
     ) -> None:
         """`pairs` are those of a batch of the smallest size; of larger pictures it holds fewer."""
         self.seed, self.pairs, self.sizes = seed, pairs, sizes
-        self.kinds, self.count = kinds, count
+        self.kinds, self.count, self.more_kinds = kinds, count, more_kinds
 
     def __len__(self) -> int:
         return self.count
@@ -61,6 +70,7 @@ class PicturePairs(Dataset[Batch]):
                     defective=defective,
                     kinds=self.kinds,
                     framed=True,
+                    more_kinds=self.more_kinds,
                 )
                 pixels = preprocess(sample.image, size, LITE_PREPROCESSING)
                 images.append(torch.from_numpy(pixels))

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS, generate
-from adaclip.data.synthetic.framing import draw_framed_scene, with_edges, with_specks
-from adaclip.data.synthetic.generator import _VISIBLE, spoil
+from adaclip.data.synthetic.framing import (
+    draw_framed_scene,
+    with_edges,
+    with_marks,
+    with_specks,
+)
+from adaclip.data.synthetic.generator import _STANDS_OUT, _VISIBLE, spoil
 from adaclip.data.synthetic.scene import Scene, draw_scene
 
 
@@ -62,6 +67,20 @@ def test_specks_are_faint_and_small() -> None:
         change = np.abs(with_specks(np.random.default_rng(seed), scene).image - scene.image)
         assert 0 < change.max() < 0.15
         assert (change.max(-1) > 5 * _VISIBLE).mean() < 0.02
+
+
+def test_a_defect_stands_out_of_tolerated_marks() -> None:
+    rng = np.random.default_rng(1)
+    for seed in range(8):
+        scene = with_marks(np.random.default_rng(seed), material())
+        marks = np.abs(scene.image - material().image).max(-1)
+        assert marks.max() > 0
+        seen = marks[marks > 0.25 * marks.max()].mean()
+        # Marks may lie on each other.
+        assert seen < 2.5 * scene.tolerated < 0.3
+        image, mask, _ = spoil(rng, scene, ("hole", "stain", "scratch"))
+        contrast = np.abs(image - scene.image).max(-1)[mask].mean()
+        assert contrast > 0.99 * _STANDS_OUT * scene.tolerated
 
 
 def test_close_ups_bring_the_thing_nearer() -> None:

@@ -11,8 +11,16 @@ import pytest
 import torch
 
 from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.data.synthetic.catalogue import OBJECTS
 from adaclip.engine import build_lite
-from adaclip.engine.build_lite import UNSEEN_KINDS, Recipe, metadata_of, name_for, train
+from adaclip.engine.build_lite import (
+    UNSEEN_COLLECTED,
+    UNSEEN_KINDS,
+    Recipe,
+    metadata_of,
+    name_for,
+    train,
+)
 from adaclip.engine.lite_calibration import Judged
 from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, mean_of, standardise
 from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs
@@ -45,7 +53,10 @@ def test_unseen_kinds_are_never_trained_on() -> None:
     assert set(UNSEEN_KINDS) < set(MATERIAL_KINDS + OBJECT_KINDS)
     assert {kind for kind in UNSEEN_KINDS if kind in OBJECT_KINDS}
     assert {kind for kind in UNSEEN_KINDS if kind in MATERIAL_KINDS}
-    assert not set(Recipe().training().kinds) & set(Recipe().validation().kinds)
+    collection = dict.fromkeys((*UNSEEN_COLLECTED, "drawn_animals"), OBJECTS["screw"])
+    seen = Recipe().training(collection).kinds
+    assert "drawn_animals" in seen
+    assert not set(seen) & {*Recipe().validation().kinds, *UNSEEN_COLLECTED}
 
 
 def test_projections_start_on_channels_of_equal_spread(model: AdaCLIP) -> None:
@@ -80,14 +91,16 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     ends = []
     for stops in (False, True):
         torch.manual_seed(0)
-        training = build_lite.Training(AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL)
+        training = build_lite.Training(
+            AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL, {}
+        )
         for index in range(3):
             training.take(training.pictures[index])
             if stops and index == 1:
                 training.save(tmp_path / "state")
                 torch.manual_seed(0)
                 training = build_lite.Training(
-                    AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL
+                    AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL, {}
                 )
                 training.load(tmp_path / "state")
         ends.append(training.average)

@@ -211,6 +211,9 @@ UNSTRUCTURED = frozenset(
         "chipboard",
         "grain_bed",
         "x_ray_casting",
+        "photographed_concrete",
+        "photographed_rock",
+        "photographed_soil",
     }
 )
 

@@ -1,4 +1,4 @@
-"""How flawless things are framed: close-ups, parts that end inside the picture, tolerated specks.
+"""How flawless things are framed: close-ups, parts that end inside the picture, tolerated marks.
 
 All of it is normal variation and is drawn before the defect, so that a picture and its flawless
 twin share it. A detector that never saw a part's own edge cross the picture takes it for a crack.
@@ -6,11 +6,14 @@ twin share it. A detector that never saw a part's own edge cross the picture tak
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
 
+from adaclip.data.synthetic import cracks, damage, defects, wear
+from adaclip.data.synthetic.catalogue import Entry
 from adaclip.data.synthetic.fields import (
     Rng,
     choose,
@@ -26,32 +29,41 @@ from adaclip.data.synthetic.scene import Scene, draw_scene
 
 Shape = tuple[int, int]
 
-CLOSE_UPS, EDGES, SPECKS = 0.45, 0.55, 0.3
+CLOSE_UPS, EDGES, SPECKS, MARKS = 0.45, 0.55, 0.3, 0.4
 # Materials of which parts are cut; scans and cells have edges of their own.
 _CUT_GROUPS = frozenset({"metal", "mineral", "sheet", "fibre", "pattern"})
 # Of a close-up the thing should fill this share; eight windows are tried for it.
 _LEAST_SHOWN = 0.25
+# What real surfaces carry faintly, and inspectors pass.
+_MARKS = (
+    *(defects.scratch, defects.stain, defects.uneven, defects.inclusion, defects.dent),
+    *(cracks.hairline, wear.worn, wear.band, wear.spots, damage.contamination),
+)
 
 
-def draw_framed_scene(rng: Rng, framing: Rng, kind: str, shape: Shape) -> Scene:
+def draw_framed_scene(
+    rng: Rng, framing: Rng, kind: str, shape: Shape, more_kinds: Mapping[str, Entry] | None = None
+) -> Scene:
     """A normal picture of `kind`, framed as inspection cameras frame: near, cut off, not spotless.
 
     `rng` draws the thing as `draw_scene` does, `framing` everything else.
     """
     if framing.random() < CLOSE_UPS:
-        scene = _close_up(rng, framing, kind, shape)
+        zoom = framing.uniform(1.25, 2.2)
+        large = (round(shape[0] * zoom), round(shape[1] * zoom))
+        scene = _close_up(framing, draw_scene(rng, kind, large, more_kinds), shape)
     else:
-        scene = draw_scene(rng, kind, shape)
+        scene = draw_scene(rng, kind, shape, more_kinds)
     whole = bool(scene.foreground.min() > 0.99)
     if whole and scene.group in _CUT_GROUPS and framing.random() < EDGES:
         scene = with_edges(framing, scene)
-    return with_specks(framing, scene) if framing.random() < SPECKS else scene
+    if framing.random() < SPECKS:
+        scene = with_specks(framing, scene)
+    return with_marks(framing, scene) if framing.random() < MARKS else scene
 
 
-def _close_up(rng: Rng, framing: Rng, kind: str, shape: Shape) -> Scene:
-    """A window of a larger picture; the whole thing, shrunk to `shape`, is never needed."""
-    zoom = framing.uniform(1.25, 2.2)
-    large = draw_scene(rng, kind, (round(shape[0] * zoom), round(shape[1] * zoom)))
+def _close_up(framing: Rng, large: Scene, shape: Shape) -> Scene:
+    """A window of a larger picture."""
     spare = (large.foreground.shape[0] - shape[0], large.foreground.shape[1] - shape[1])
     for _ in range(8):
         top, left = int(framing.integers(spare[0] + 1)), int(framing.integers(spare[1] + 1))
@@ -157,3 +169,21 @@ def with_specks(rng: Rng, scene: Scene) -> Scene:
         change += rng.uniform(-0.04, 0.04) * smears
     image = scene.image + (change * scene.foreground)[..., None]
     return replace(scene, image=np.clip(image, 0, 1).astype(np.float32))
+
+
+def with_marks(rng: Rng, scene: Scene) -> Scene:
+    """One to four marks shaped like defects, but so faint that they are tolerated.
+
+    The scene's `tolerated` says how faint; a defect drawn into it has to stand out of them.
+    """
+    hidden = min(1.3 * scene.roughness, 0.5)  # fainter than this is not seen in the texture
+    contrast = max(log_uniform(rng, 0.01, 0.04), rng.uniform(0.15, 0.5) * hidden)
+    image = scene.image
+    for _ in range(int(rng.integers(1, 5))):
+        mark = _MARKS[rng.integers(len(_MARKS))](rng, scene) - scene.image
+        change = np.abs(mark).max(-1)
+        seen = change[change > 0.25 * change.max()]
+        strongest = contrast * rng.uniform(0.5, 1)
+        gain = min(1.0, strongest / float(seen.mean())) if seen.size else 0.0
+        image = image + np.float32(gain) * mark
+    return replace(scene, image=np.clip(image, 0, 1).astype(np.float32), tolerated=contrast)

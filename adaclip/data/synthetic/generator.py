@@ -8,7 +8,7 @@ scene, framing, defect, camera), so the normal twin of a defective picture is th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from adaclip.data.synthetic import (
     wear,
 )
 from adaclip.data.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
+from adaclip.data.synthetic.catalogue import Entry
 from adaclip.data.synthetic.defects import Defect
 from adaclip.data.synthetic.fields import Rng
 from adaclip.data.synthetic.framing import draw_framed_scene
@@ -167,6 +168,8 @@ _VISIBLE = 0.012
 _FAINTEST = 0.04
 # Smaller defects than this are drawn anew; pixels of a 518 px picture.
 _SMALLEST = 45
+# Among tolerated marks a defect has at least this many times their contrast.
+_STANDS_OUT = 1.8
 _ATTEMPTS = 8
 # A moved piece that changes less than this, in the same pixels, left only a stray edge.
 _SMALLEST_OF = {"bend": 400, "swap": 300, "rotation": 300, "uneven": 1500, "missing_part": 120}
@@ -197,29 +200,34 @@ def generate(
     kinds: Collection[str] | None = None,
     defect_types: Collection[str] | None = None,
     framed: bool = False,
+    more_kinds: Mapping[str, Entry] | None = None,
 ) -> SyntheticSample:
     """Draw picture `index` of the endless series `seed`, `size` x `size` pixels.
 
     `defective` None leaves it to the seed, half and half. `kinds` and `defect_types` restrict
     what is drawn (None: everything but the held-out BENCHMARK_KINDS and BENCHMARK_DEFECTS).
-    `framed` also draws close-ups, parts that end inside the picture and tolerated specks.
+    `framed` also draws close-ups, parts that end inside the picture, tolerated specks and marks.
+    `more_kinds` are kinds of the caller's own, drawn when `kinds` names them.
     Raises InputError for values that cannot be drawn.
     """
     if seed < 0 or index < 0:
         raise InputError(f"seed and index must be 0 or more, not {seed} and {index}")
     if not 64 <= size <= 2048:
         raise InputError(f"size must be 64 to 2048 pixels, not {size}")
-    chosen_kinds = _known("kind", kinds, MATERIAL_KINDS + OBJECT_KINDS, BENCHMARK_KINDS)
+    more_kinds = more_kinds or {}
+    unusual = (*BENCHMARK_KINDS, *more_kinds)
+    chosen_kinds = _known("kind", kinds, MATERIAL_KINDS + OBJECT_KINDS, unusual)
     chosen_types = _known("defect type", defect_types, DEFECT_TYPES, BENCHMARK_DEFECTS)
     streams = np.random.default_rng((seed, index)).spawn(5)
     choices, scene_rng, defect_rng, camera_rng, framing_rng = streams
-    kind = _pick_kind(choices, chosen_kinds)
+    objects = _ALL_OBJECTS | {name for name, entry in more_kinds.items() if entry[1] == "object"}
+    kind = _pick_kind(choices, chosen_kinds, objects)
     drawn = bool(choices.random() < 0.5)
     shape = render_shape(choices, size)
     if framed:
-        scene = draw_framed_scene(scene_rng, framing_rng, kind, shape)
+        scene = draw_framed_scene(scene_rng, framing_rng, kind, shape, more_kinds)
     else:
-        scene = draw_scene(scene_rng, kind, shape)
+        scene = draw_scene(scene_rng, kind, shape, more_kinds)
     image, mask, defect_type = scene.image, np.zeros(shape, bool), None
     exposure = draw_exposure(camera_rng, shape, _GREY[scene.is_object])
     if drawn if defective is None else defective:
@@ -249,11 +257,11 @@ def _known(
     return tuple(name for name in known if name in wanted)
 
 
-def _pick_kind(rng: Rng, kinds: tuple[str, ...]) -> str:
+def _pick_kind(rng: Rng, kinds: tuple[str, ...], objects: Collection[str]) -> str:
     """A kind, with materials and objects equally likely where both are allowed."""
     groups = [
-        [kind for kind in kinds if kind not in _ALL_OBJECTS],
-        [kind for kind in kinds if kind in _ALL_OBJECTS],
+        [kind for kind in kinds if kind not in objects],
+        [kind for kind in kinds if kind in objects],
     ]
     usable = [group for group in groups if group]
     group = usable[int(rng.integers(len(usable)))]
@@ -271,6 +279,7 @@ def spoil(
     With an `exposure`, the defect is drawn so that it is seen in that photograph.
     """
     weights = _weights(scene, types)
+    faintest = max(_FAINTEST, _STANDS_OUT * scene.tolerated)
     name = ""
     for attempt in range(_ATTEMPTS):
         if attempt % 3 == 0:
@@ -285,12 +294,12 @@ def spoil(
         if not least <= mask.sum() <= 0.6 * mask.size:
             continue
         seen = _contrast(scene.image, image, mask, exposure)
-        if seen >= _FAINTEST:
+        if seen >= faintest:
             return image, mask, name
-        if seen >= _FAINTEST / 2.5:
-            image = _strengthened(scene.image, image, 1.2 * _FAINTEST / seen)
+        if seen >= faintest / 2.5:
+            image = _strengthened(scene.image, image, 1.2 * faintest / seen)
             mask = changed_pixels(scene.image, image)
-            if _contrast(scene.image, image, mask, exposure) >= _FAINTEST:
+            if _contrast(scene.image, image, mask, exposure) >= faintest:
                 return image, mask, name
     return *_plain_hole(scene), "hole" if "hole" in types else name
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from adaclip.data.synthetic import benchmark_kinds
-from adaclip.data.synthetic.catalogue import MATERIALS, OBJECTS, SHADED, UNSTRUCTURED
+from adaclip.data.synthetic.catalogue import MATERIALS, OBJECTS, SHADED, UNSTRUCTURED, Entry
 from adaclip.data.synthetic.fields import Rng, choose
 from adaclip.data.synthetic.grounds import cast_shadow
 
@@ -18,7 +19,8 @@ class Scene:
     """What a camera is pointed at: `image` (H, W, 3) 0-1, and where a defect may lie.
 
     `foreground` (H, W) 0-1 is all ones for a material; `ground` (H, W, 3) is what is seen where
-    a piece is missing. `group` says which defects are likely.
+    a piece is missing. `group` says which defects are likely, `tolerated` the contrast, 0-1, of
+    faint marks that are none.
     """
 
     image: np.ndarray
@@ -28,6 +30,7 @@ class Scene:
     group: str
     class_name: str
     is_object: bool
+    tolerated: float = 0.0
 
     @property
     def unit(self) -> float:
@@ -55,10 +58,13 @@ BENCHMARK_KINDS: tuple[str, ...] = (*benchmark_kinds.MATERIALS, *benchmark_kinds
 _ENTRIES = MATERIALS | OBJECTS | benchmark_kinds.MATERIALS | benchmark_kinds.OBJECTS
 
 
-def draw_scene(rng: Rng, kind: str, shape: tuple[int, int]) -> Scene:
-    """Draw a normal picture of `kind`, one of MATERIAL_KINDS, OBJECT_KINDS or BENCHMARK_KINDS."""
-    is_object = kind in OBJECTS or kind in benchmark_kinds.OBJECTS
-    draw, group, names = _ENTRIES[kind]
+def draw_scene(
+    rng: Rng, kind: str, shape: tuple[int, int], more_kinds: Mapping[str, Entry] | None = None
+) -> Scene:
+    """Draw a normal picture of `kind`: one of MATERIAL_KINDS, OBJECT_KINDS, BENCHMARK_KINDS or
+    `more_kinds`.
+    """
+    draw, group, names = (_ENTRIES | dict(more_kinds or {}))[kind]
     name = choose(rng, names)
     drawn = draw(rng, shape)
     parts = drawn if isinstance(drawn, tuple) else (drawn, np.ones(shape, np.float32))
@@ -77,5 +83,5 @@ def draw_scene(rng: Rng, kind: str, shape: tuple[int, int]) -> Scene:
         kind=kind,
         group=group,
         class_name=name,
-        is_object=is_object,
+        is_object=group == "object",
     )

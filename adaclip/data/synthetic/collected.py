@@ -1,0 +1,127 @@
+"""Kinds made of other people's pictures: cut-out drawings as objects, photographs as surfaces.
+
+They widen what `lite` is trained on; nothing else needs them. A collection is a folder with
+`objects/GROUP/*.png` (with transparency) and `surfaces/GROUP/*.{png,jpg}`, and a `SOURCES.csv`
+that names the origin and licence of each. `adaclip.data.synthetic.collecting` makes one out of two
+Debian packages, taking only what is in the public domain or under a licence as free.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adaclip.data.synthetic.catalogue import Entry
+from adaclip.data.synthetic.easel import Easel
+from adaclip.data.synthetic.fields import Rng, resize
+from adaclip.data.synthetic.grounds import ground
+from adaclip.data.synthetic.hardware import Placed
+from adaclip.data.synthetic.materials import GROUNDS, Shape
+from adaclip.errors import InputError
+
+# Which defects are likely on a group of surfaces, as in the catalogue.
+SURFACE_GROUPS = {
+    "brick": "mineral",
+    "carpet": "pattern",
+    "concrete": "mineral",
+    "fitting": "metal",
+    "metal": "metal",
+    "panel": "metal",
+    "pavement": "mineral",
+    "rock": "mineral",
+    "soil": "mineral",
+    "wood": "fibre",
+}
+OBJECT_NAMES = ("thing", "toy", "figure", "part", "product", "object", "article", "model")
+SURFACE_NAMES = ("surface", "material", "texture", "wall", "floor", "sheet", "part", "product")
+
+
+def collected_kinds(folder: Path) -> dict[str, Entry]:
+    """The kinds of a collection by name, as entries of the catalogue.
+
+    Raises InputError for a folder that is none.
+    """
+    kinds: dict[str, Entry] = {}
+    for group in sorted(folder.glob("objects/*/")):
+        if files := tuple(sorted(group.glob("*.png"))):
+            kinds[f"drawn_{group.name}"] = (partial(_drawn, files), "object", OBJECT_NAMES)
+    for group in sorted(folder.glob("surfaces/*/")):
+        files = tuple(sorted([*group.glob("*.png"), *group.glob("*.jpg")]))
+        if files and group.name in SURFACE_GROUPS:
+            likely = SURFACE_GROUPS[group.name]
+            kinds[f"photographed_{group.name}"] = (
+                partial(_photographed, files),
+                likely,
+                SURFACE_NAMES,
+            )
+    if not kinds:
+        raise InputError(
+            f"{folder} has neither objects/GROUP/*.png nor surfaces/GROUP/*.png: "
+            "python -m adaclip.data.synthetic.collecting makes such a folder"
+        )
+    return kinds
+
+
+@lru_cache(maxsize=256)
+def _pixels(file: Path) -> np.ndarray:
+    """(H, W, 4) float32, 0-1."""
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
+
+
+def _photographed(files: tuple[Path, ...], rng: Rng, shape: Shape) -> np.ndarray:
+    """A window of a photograph, turned by quarters, mirrored, in other contrast and colour."""
+    picture = _pixels(files[rng.integers(len(files))])[..., :3]
+    picture = np.rot90(picture, int(rng.integers(4)))[:: rng.choice([-1, 1])]
+    ratio = shape[0] / shape[1]
+    height = min(picture.shape[0], picture.shape[1] * ratio) * rng.uniform(0.4, 1.0)
+    size = (max(16, int(height)), max(16, int(height / ratio)))
+    top, left = (int(rng.integers(max(1, picture.shape[a] - size[a] + 1))) for a in (0, 1))
+    window = picture[top : top + size[0], left : left + size[1]]
+    window = np.stack([resize(window[..., c], shape) for c in range(3)], -1)
+    mean = window.mean((0, 1))
+    gain, tone = rng.uniform(0.5, 1.3) * min(1.0, 0.16 / window.std()), rng.uniform(0.15, 0.85)
+    tint = mean / max(float(mean.mean()), 0.02)
+    return np.clip((window - mean) * gain + tint * tone, 0, 1).astype(np.float32)
+
+
+def _drawn(files: tuple[Path, ...], rng: Rng, shape: Shape) -> Placed:
+    """A cut-out drawing as a body with rounded edges, of plain or textured stuff, on a ground."""
+    art = _pixels(files[rng.integers(len(files))])
+    upright = rng.random() < 0.6
+    easel = Easel(rng, ground(rng, shape), fill=(0.7, 1.0), turn=0.25 if upright else np.pi)
+    colours, alpha = _placed(easel, art[:, :: rng.choice([-1, 1])])
+    colours = colours[..., rng.permutation(3)] if rng.random() < 0.5 else colours
+    colours = colours ** np.float32(rng.uniform(0.6, 1.6))
+    if rng.random() < 0.5:
+        stuff = GROUNDS[rng.integers(len(GROUNDS))](rng, shape)
+        grain = stuff.mean(-1, keepdims=True) / max(float(stuff.mean()), 0.05)
+        colours = colours * (1 + rng.uniform(0.3, 1) * (grain - 1))
+    inside = alpha > 0.5
+    if not inside.any():
+        return easel.finish()
+    away = ndimage.distance_transform_edt(~inside) - ndimage.distance_transform_edt(inside)
+    distance = (away * easel.pixel).astype(np.float32)
+    bevel = rng.uniform(0.04, 0.3) if rng.random() < 0.75 else 0.0
+    easel.paint(distance, colours, bevel=bevel, depth=rng.uniform(0.1, 0.6))
+    if rng.random() < 0.4:
+        easel.sheen(distance, int(rng.integers(1, 5)), rng.uniform(0.2, 0.9))
+    return easel.finish()
+
+
+def _placed(easel: Easel, art: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A drawing in the easel's pose: colours (H, W, 3), spread past its rim, and alpha (H, W)."""
+    height, width = art.shape[:2]
+    half = max(height, width) / 2
+    rows, columns = easel.y * half + height / 2, easel.x * half + width / 2
+    at = np.stack([rows, columns])
+    # Colours weighted by alpha, so that transparent pixels lend the rim none of theirs.
+    layers = np.concatenate([art[..., :3] * art[..., 3:], art[..., 3:]], axis=-1)
+    laid = [ndimage.map_coordinates(layers[..., c], at, order=1, mode="constant") for c in range(4)]
+    alpha = laid[3]
+    colours = np.stack(laid[:3], -1) / np.maximum(alpha, 1 / 255)[..., None]
+    return np.clip(colours, 0, 1).astype(np.float32), alpha
