@@ -96,11 +96,11 @@ def test_it_is_drawn_only_where_it_is_asked_for(kinds: dict[str, Entry]) -> None
 
 def test_licences_are_read_file_by_file() -> None:
     assert licences(COPYRIGHT) == {
-        "*": "GPL-2+",
-        "base/textures/tex/wood_free.png": "public-domain",
-        "base/textures/tex/wood_free_nm.png": "public-domain",
-        "base/textures/tex/art_japan.png": "public-domain",
-        "base/textures/tex/wood_gpl.png": "GPL-2",
+        "*": ("GPL-2+", "2002, somebody"),
+        "base/textures/tex/wood_free.png": ("public-domain", "somebody else"),
+        "base/textures/tex/wood_free_nm.png": ("public-domain", "somebody else"),
+        "base/textures/tex/art_japan.png": ("public-domain", "somebody else"),
+        "base/textures/tex/wood_gpl.png": ("GPL-2", "a third"),
     }
 
 
@@ -125,12 +125,13 @@ def test_only_free_pictures_of_things_and_surfaces_are_collected(tmp_path: Path)
     with (out / "SOURCES.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows == [
-        ["file", "from", "licence"],
-        ["objects/tools/star.png", "openclipart-png: tools/star.png", "CC0"],
+        ["file", "from", "licence", "copyright"],
+        ["objects/tools/star.png", "openclipart-png: tools/star.png", "public-domain", ""],
         [
             "surfaces/wood/wood_free.png",
             "ufoai-textures: base/textures/tex/wood_free.png",
             "public-domain",
+            "",
         ],
     ]
     with Image.open(out / "objects/tools/star.png") as shrunk:

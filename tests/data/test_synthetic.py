@@ -383,11 +383,13 @@ def test_the_sheet_command_draws_and_explains_itself(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It writes the file it is told to; another format or a closed folder is named."""
-    monkeypatch.setattr(sheet, "draw_sheet", lambda: Image.new("RGB", (8, 8)))
+    monkeypatch.setattr(sheet, "draw_sheet", lambda framed: Image.new("RGB", (8 + framed, 8)))
     assert __main__.main(["--sheet", str(tmp_path / "kinds.png")]) == 0
     with Image.open(tmp_path / "kinds.png") as picture:
         assert picture.size == (8, 8)
-    assert __main__.main(["--sheet", str(tmp_path / "kinds.jpg")]) == 0
+    assert __main__.main(["--sheet", str(tmp_path / "kinds.jpg"), "--framed"]) == 0
+    with Image.open(tmp_path / "kinds.jpg") as framed:
+        assert framed.width == 9
     assert __main__.main(["--sheet", str(tmp_path / "kinds.txt")]) == 2
     assert "kinds.txt" in capsys.readouterr().err
     assert __main__.main(["--sheet", "/dev/null/kinds.png"]) == 2

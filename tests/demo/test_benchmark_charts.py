@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 from demo.benchmark import charts
 from demo.benchmark.compare import compare
 from demo.benchmark.figures.scores import bin_edges
-from demo.benchmark.figures.style import hover
+from demo.benchmark.figures.style import colours, hover
 from demo.benchmark.scores import read_scores
 from demo.benchmark.select import Known, Selection
 from demo.benchmark.table import overview
@@ -218,6 +218,21 @@ def test_bars_draw_measured_solid_and_published_hatched() -> None:
     assert figure.layout.yaxis.title.text == "image AUROC (\u00d7 100)"
     assert figure.layout.yaxis.range[0] == 50
     assert "(n = 3)" in next(one.name for one in figure.data if "AdaCLIP" in one.name)
+
+
+def test_a_method_has_its_colour_in_every_chart() -> None:
+    table = overview(published(), [RUN], cards())
+    [bar] = [one for one in charts.bars(table).data if one.name.startswith("Lite")]
+    [bubble] = charts.tradeoff([RUN]).data
+    assert bar.marker.color == bubble.marker.color
+
+
+@pytest.mark.parametrize("count", [1, 5, 8])
+def test_methods_of_one_chart_differ_in_colour(count: int) -> None:
+    for start in range(30):
+        names = [f"method {start + one}" for one in range(count)]
+        assert len(set(colours(names).values())) == count
+    assert len(colours([str(one) for one in range(20)])) == 20
 
 
 def test_bars_under_chance_are_not_cut_off() -> None:

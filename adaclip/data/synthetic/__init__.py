@@ -1,4 +1,7 @@
-"""Synthetic pictures for training and trying: procedural, ours alone, no licence needed."""
+"""Synthetic pictures for training and trying: procedural, ours alone, no licence needed.
+
+`collected` adds kinds made of other people's free pictures, where a caller brings them.
+"""
 
 from adaclip.data.synthetic.generator import (
     BENCHMARK_DEFECTS,

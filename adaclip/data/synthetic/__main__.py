@@ -23,13 +23,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="contact sheet of every kind, flawless and with a defect (.png or .jpg)",
     )
-    file = parser.parse_args(arguments).sheet
+    parser.add_argument(
+        "--framed", action="store_true", help="close-ups, cut parts and tolerated marks as well"
+    )
+    given = parser.parse_args(arguments)
     try:
-        write_sheet(file)
+        write_sheet(given.sheet, framed=given.framed)
     except AdaClipError as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-    sys.stdout.write(f"{file}\n")
+    sys.stdout.write(f"{given.sheet}\n")
     return 0
 
 

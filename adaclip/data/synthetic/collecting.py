@@ -46,7 +46,7 @@ SURFACES = {
     "soil": r"desert|dirt|jungle",
     "wood": r"wood",
 }
-Row = tuple[str, str, str]  # file, where it comes from, licence
+Row = tuple[str, str, str, str]  # file, where it comes from, licence, whose it is
 
 
 def collect(unpacked: Path, out: Path) -> list[Row]:
@@ -54,7 +54,7 @@ def collect(unpacked: Path, out: Path) -> list[Row]:
     rows = [*_drawings(unpacked, out), *_surfaces(unpacked, out)]
     with (out / "SOURCES.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(("file", "from", "licence"))
+        writer.writerow(("file", "from", "licence", "copyright"))
         writer.writerows(rows)
     return rows
 
@@ -73,7 +73,8 @@ def _drawings(unpacked: Path, out: Path) -> list[Row]:
             to = out / "objects" / group / name.removeprefix(f"{group}/").replace("/", "_")
             to.parent.mkdir(parents=True, exist_ok=True)
             drawing.save(to)
-            rows.append((to.relative_to(out).as_posix(), f"openclipart-png: {name}", "CC0"))
+            source = f"openclipart-png: {name}"
+            rows.append((to.relative_to(out).as_posix(), source, "public-domain", ""))
     return rows
 
 
@@ -100,7 +101,8 @@ def _surfaces(unpacked: Path, out: Path) -> list[Row]:
     notice = _found(unpacked, "usr/share/doc/ufoai-textures/copyright", "ufoai-textures")
     rows = []
     with zipfile.ZipFile(archive) as pictures:
-        for name, licence in sorted(licences(notice.read_text(encoding="utf-8")).items()):
+        listed = sorted(licences(notice.read_text(encoding="utf-8")).items())
+        for name, (licence, holders) in listed:
             stem = Path(name).stem
             groups = [group for group, names in SURFACES.items() if re.search(names, stem)]
             # Maps of height and gloss are no photographs.
@@ -112,18 +114,24 @@ def _surfaces(unpacked: Path, out: Path) -> list[Row]:
                 to = out / "surfaces" / groups[0] / f"{stem}.png"
                 to.parent.mkdir(parents=True, exist_ok=True)
                 image.convert("RGB").save(to)
-            rows.append((to.relative_to(out).as_posix(), f"ufoai-textures: {name}", licence))
+            source = f"ufoai-textures: {name}"
+            owned = holders if licence != "public-domain" else ""
+            rows.append((to.relative_to(out).as_posix(), source, licence, owned))
     return rows
 
 
-def licences(copyright_file: str) -> dict[str, str]:
-    """Licence of each file that Debian's machine-readable copyright file lists by name."""
-    found: dict[str, str] = {}
+def licences(copyright_file: str) -> dict[str, tuple[str, str]]:
+    """Licence and copyright of each file that Debian's machine-readable copyright file lists."""
+    found: dict[str, tuple[str, str]] = {}
     for paragraph in re.split(r"\n\s*\n", copyright_file):
-        files = re.search(r"^Files:(.*?)(?=^\S)", paragraph, re.M | re.S)
-        licence = re.search(r"^License:[ ]*(\S+)", paragraph, re.M)
-        if files and licence:
-            found |= dict.fromkeys(files.group(1).split(), licence.group(1))
+        fields = {
+            name: " ".join(text.split())
+            for name, text in re.findall(r"^(\w+):(.*(?:\n[ \t].*)*)", paragraph, re.M)
+        }
+        licence = fields.get("License", "").split(" ")[0]
+        if licence and "Files" in fields:
+            both = (licence, fields.get("Copyright", ""))
+            found |= dict.fromkeys(fields["Files"].split(), both)
     return found
 
 

@@ -1,12 +1,14 @@
 """The contact sheet: every kind as a flawless picture and its defective twin, side by side.
 
-    python -m adaclip.data.synthetic --sheet FILE.png
+    python -m adaclip.data.synthetic --sheet FILE.png [--framed]
 
-The same sheet each time. A coloured line runs round each defect.
+The same sheet each time; framed ones show what `lite` is trained on. A coloured line runs round
+each defect.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ _PAPER, _INK, _HELD_OUT_INK = (250, 250, 250), (40, 40, 40), (170, 60, 0)
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def draw_sheet() -> Image.Image:
+def draw_sheet(*, framed: bool = False) -> Image.Image:
     """All kinds in catalogue order, the held-out ones last and with their own defects."""
     kinds = (*MATERIAL_KINDS, *OBJECT_KINDS, *BENCHMARK_KINDS)
     rows = -(-len(kinds) // _PAIRS_PER_ROW)
@@ -37,7 +39,7 @@ def draw_sheet() -> Image.Image:
         held_out = kind in BENCHMARK_KINDS
         left = number % _PAIRS_PER_ROW * 2 * _TILE
         top = number // _PAIRS_PER_ROW * (_TILE + _LABEL)
-        flawless, spoiled = draw_pair(number, kind)
+        flawless, spoiled = draw_pair(number, kind, framed=framed)
         sheet.paste(Image.fromarray(flawless.image).resize((_TILE, _TILE)), (left, top + _LABEL))
         sheet.paste(outlined(spoiled), (left + _TILE, top + _LABEL))
         said = f"{kind}: {spoiled.defect_type}".replace("_", " ")
@@ -45,14 +47,15 @@ def draw_sheet() -> Image.Image:
     return sheet
 
 
-def draw_pair(number: int, kind: str) -> tuple[SyntheticSample, SyntheticSample]:
+def draw_pair(
+    number: int, kind: str, *, framed: bool = False
+) -> tuple[SyntheticSample, SyntheticSample]:
     """A flawless picture of `kind` and the same scene with a defect."""
     types = BENCHMARK_DEFECTS if kind in BENCHMARK_KINDS else None
-    size = 2 * _TILE
-    return (
-        generate(SEED, number, size=size, defective=False, kinds=[kind], defect_types=types),
-        generate(SEED, number, size=size, defective=True, kinds=[kind], defect_types=types),
+    draw = partial(
+        generate, SEED, number, size=2 * _TILE, kinds=[kind], defect_types=types, framed=framed
     )
+    return draw(defective=False), draw(defective=True)
 
 
 def outlined(sample: SyntheticSample) -> Image.Image:
@@ -65,7 +68,7 @@ def outlined(sample: SyntheticSample) -> Image.Image:
     return picture
 
 
-def write_sheet(file: Path) -> None:
+def write_sheet(file: Path, *, framed: bool = False) -> None:
     """Draw the sheet into a PNG or JPEG file.
 
     Raises InputError for another format and StoreError when the file cannot be written.
@@ -73,7 +76,7 @@ def write_sheet(file: Path) -> None:
     kind = _FORMATS.get(file.suffix.lower())
     if kind is None:
         raise InputError(f"{file}: the sheet is a picture; end its name in .png or .jpg")
-    sheet = draw_sheet()
+    sheet = draw_sheet(framed=framed)
     try:
         if kind == "JPEG":
             sheet.save(file, kind, quality=78, optimize=True)

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from adaclip.data.registry import dataset_name, spoken
 from demo.benchmark import words
-from demo.benchmark.cells import image_counts, level_values, wording
+from demo.benchmark.cells import image_counts, level_values, measured_id, wording
 from demo.benchmark.compare import Comparison, Delta
 from demo.benchmark.figures import style
 from demo.benchmark.scores import RunLike
@@ -35,9 +35,10 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
     by_checkpoint: dict[str, list[RunLike]] = {}
     for run in drawn:
         by_checkpoint.setdefault(str(run.results.get("checkpoint")), []).append(run)
+    colours = style.colours([measured_id(mine[0]) for mine in by_checkpoint.values()])
     traces = [
-        _bubbles(name, mine, metric, level, largest, order)
-        for order, (name, mine) in enumerate(by_checkpoint.items())
+        _bubbles(name, mine, metric, level, largest, colours[measured_id(mine[0])])
+        for name, mine in by_checkpoint.items()
     ]
     x = _time_axis([float(run.results["seconds_per_image"]) for run in drawn])
     y = style.axis(f"{wording(metric, level)} ({words.TIMES_100})")
@@ -56,11 +57,10 @@ def _time_axis(seconds: list[float]) -> dict[str, Any]:
 
 
 def _bubbles(
-    checkpoint: str, runs: list[RunLike], metric: str, level: str, largest: float, order: int
+    checkpoint: str, runs: list[RunLike], metric: str, level: str, largest: float, colour: str
 ) -> go.Scatter:
     sizes = [float(run.results.get("size_bytes") or 0) for run in runs]
     size = sizes[0]
-    colour = style.SERIES[order % len(style.SERIES)]
     title = str(runs[0].results.get("checkpoint_title") or checkpoint)
     known = f", {size / 1e6:,.0f} MB" if size else ", size not recorded"
     return go.Scatter(

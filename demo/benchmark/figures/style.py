@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 import plotly.graph_objects as go
 
@@ -22,6 +24,19 @@ HOVER = {
     "font": {"color": "#ffffff", "family": FONT, "size": 13},
     "align": "left",
 }
+
+
+def colours(ids: Sequence[str]) -> dict[str, str]:
+    """A colour for each method of a chart: its own in every chart, unless another there has it."""
+    free = list(SERIES)
+    found = {}
+    for number, one in enumerate(ids):
+        if number and number % len(SERIES) == 0:
+            free = list(SERIES)
+        own = SERIES[crc32(one.encode()) % len(SERIES)]
+        found[one] = own if own in free else free[0]
+        free.remove(found[one])
+    return found
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:

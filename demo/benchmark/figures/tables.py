@@ -41,10 +41,11 @@ def bars(table: Overview, limit: int = 6) -> go.Figure:
     if not rows:
         quantity = wording(table.metric, table.level)
         return style.empty(f"No {quantity} to draw: see the reasons in the table.", 380)
+    colours = style.colours([table.columns[at].id for at in places])
     traces = []
-    for order, at in enumerate(places):
+    for at in places:
         column, cells = table.columns[at], [row.cells[at] for row in rows]
-        traces.append(_bar(column, cells, [row.name for row in rows], order))
+        traces.append(_bar(column, cells, [row.name for row in rows], colours[column.id]))
     shown = [value for row in rows for at in places if (value := row.cells[at].value) is not None]
     base = CHANCE.get(table.metric, 0.0)
     base = base if shown and 100 * min(shown) >= base else 0.0
@@ -76,9 +77,8 @@ def _is_ours(column: Column) -> bool:
     return column.label == "AdaCLIP" and not column.re_evaluated
 
 
-def _bar(column: Column, cells: Sequence[Cell], names: list[str], order: int) -> go.Bar:
+def _bar(column: Column, cells: Sequence[Cell], names: list[str], colour: str) -> go.Bar:
     count = sum(cell.value is not None for cell in cells)
-    colour = style.SERIES[order % len(style.SERIES)]
     return go.Bar(
         x=[style.short(name, 18) for name in names],
         y=[None if cell.value is None else 100 * cell.value for cell in cells],
@@ -235,7 +235,8 @@ def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
                 values.setdefault(column.id, {})[at] = mean
     ranked = sorted(columns, key=lambda one: _radar_rank(columns[one], values[one]))[:limit]
     names = [f"{words.DOMAINS[table.domain]}<br>{table.level}" for table in spokes]
-    traces = [_ring(columns[one], values[one], names, order) for order, one in enumerate(ranked)]
+    colours = style.colours(ranked)
+    traces = [_ring(columns[one], values[one], names, colours[one]) for one in ranked]
     lowest = min(100 * (cell.value or 0.0) for one in ranked for cell in values[one].values())
     low = max(0.0, 10.0 * np.floor(lowest / 10) - 10.0)
     radial = {
@@ -264,11 +265,10 @@ def _radar_rank(column: Column, cells: Mapping[int, Cell]) -> tuple[bool, bool, 
 
 
 def _ring(
-    column: Column, cells: Mapping[int, Cell], names: list[str], order: int
+    column: Column, cells: Mapping[int, Cell], names: list[str], colour: str
 ) -> go.Scatterpolar:
     at = [*range(len(names)), 0]
     said = [style.hover(cells[i].source) if i in cells else "" for i in at]
-    colour = style.SERIES[order % len(style.SERIES)]
     symbol = style.MEASURED_SYMBOL if column.measured else style.PUBLISHED_SYMBOL
     return go.Scatterpolar(
         r=[100 * (cells[i].value or 0.0) if i in cells else None for i in at],
