@@ -34,10 +34,10 @@ CLOSE_UPS, EDGES, SPECKS, MARKS = 0.45, 0.55, 0.3, 0.4
 _CUT_GROUPS = frozenset({"metal", "mineral", "sheet", "fibre", "pattern"})
 # Of a close-up the thing should fill this share; eight windows are tried for it.
 _LEAST_SHOWN = 0.25
-# What real surfaces carry faintly, and inspectors pass.
+# What real surfaces carry faintly, and inspectors pass; no large patch with an edge of its own.
 _MARKS = (
-    *(defects.scratch, defects.stain, defects.uneven, defects.inclusion, defects.dent),
-    *(cracks.hairline, wear.worn, wear.band, wear.spots, damage.contamination),
+    *(defects.scratch, defects.uneven, defects.inclusion, defects.dent),
+    *(cracks.hairline, wear.band, wear.spots, damage.contamination),
 )
 
 
