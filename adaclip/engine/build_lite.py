@@ -50,9 +50,7 @@ from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 VALIDATION_SEED = 2
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
 # What its card in the page says first.
-NOTE = (
-    "Good at cracks; fair on solar cells and steel; takes contours of unfamiliar parts for defects."
-)
+NOTE = "Good at cracks; fair on solar cells; takes contours of unfamiliar parts for defects."
 # Never trained on: unseen kinds say how well the rest carries over.
 UNSEEN_KINDS = (
     *("steel_strip", "plastic", "glass", "printed_pattern", "wafer", "grain_bed"),
