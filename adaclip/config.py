@@ -93,9 +93,6 @@ class ModelConfig(_FromMapping):
     # image vector. A weight of 0 switches the fusion off.
     clusters: int = 20
     fusion_weight: float = 0.2
-    # Where images have as many patches as their size allows: fuse this share of them, not 5K,
-    # so that scores of small and large images compare. 0: 5K, as published.
-    fused_share: float = 0.0
     logit_scale: float = 100.0
     # Pixels of the model's input, not of the user's image.
     smoothing_sigma: float = 4.0

@@ -32,7 +32,6 @@ LITE_MODEL = ModelConfig(
     prompted_encoders="text",
     clusters=5,
     fusion_weight=1.0,
-    fused_share=0.025,
     logit_scale=40.0,
     smoothing_sigma=8.0,
     round_prompts_to_half=False,

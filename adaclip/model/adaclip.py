@@ -128,9 +128,7 @@ class AdaCLIP(nn.Module):
         if config.fusion_weight:
             mean_logits = stage_logits.mean(dim=0).detach()
             margins = mean_logits[..., 1] - mean_logits[..., 0]
-            fused = semantic_fusion(
-                patch_tokens, margins, config.clusters, KMEANS_SEED, config.fused_share
-            )
+            fused = semantic_fusion(patch_tokens, margins, config.clusters, KMEANS_SEED)
             mixed = config.fusion_weight * fused + (1 - config.fusion_weight) * class_token
             image_vector = F.normalize(mixed, dim=-1)
         image_logits = scoring.patch_logits(
@@ -215,5 +213,3 @@ def _check(config: ModelConfig, blocks: int) -> None:
         )
     if not 0.0 <= config.fusion_weight <= 1.0:
         raise CheckpointError(f"fusion weight {config.fusion_weight} is not within 0 and 1")
-    if not 0.0 <= config.fused_share <= 1.0:
-        raise CheckpointError(f"fused share {config.fused_share} is not within 0 and 1")

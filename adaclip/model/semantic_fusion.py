@@ -18,7 +18,7 @@ MAX_ITERATIONS = 100
 
 
 def semantic_fusion(
-    patch_tokens: Tensor, patch_margins: Tensor, clusters: int, seed: int, share: float = 0.0
+    patch_tokens: Tensor, patch_margins: Tensor, clusters: int, seed: int
 ) -> Tensor:
     """The fused unit vector of each image.
 
@@ -29,16 +29,15 @@ def semantic_fusion(
         clusters: K; fewer when an image has fewer patches.
         seed: of the k-means start. It is used anew for every image, so an image has one vector
             whatever it is batched with.
-        share: of the patches, 0-1, to cluster instead of 5K of them; 0 for 5K.
 
     Returns:
         (B, D).
     """
     _, _, length, dim = patch_tokens.shape
     clusters = min(clusters, length)
-    count = round(share * length) if share else PATCHES_PER_CLUSTER * clusters
-    count = min(max(count, clusters), length)
-    chosen = patch_margins.topk(count, dim=1).indices  # (B, P)
+    chosen = patch_margins.topk(
+        min(PATCHES_PER_CLUSTER * clusters, length), dim=1
+    ).indices  # (B, P)
     index = chosen[None, :, :, None].expand(len(patch_tokens), -1, -1, dim)
     tokens = patch_tokens.gather(2, index)  # (stages, B, P, D)
     points = tokens.permute(1, 2, 0, 3).flatten(2)  # (B, P, stages*D)

@@ -136,17 +136,6 @@ def test_fusion_survives_identical_patches() -> None:
     torch.testing.assert_close(vector, tokens[0, :, 0])
 
 
-def test_a_share_of_the_patches_can_be_fused_however_many_there_are() -> None:
-    torch.manual_seed(0)
-    for length, count in ((100, 4), (400, 16), (10, 1)):
-        tokens = torch.nn.functional.normalize(torch.randn(2, 1, length, 6), dim=-1)
-        margins = torch.randn(1, length)
-        chosen = margins[0].argsort(descending=True)[:count]
-        expected = torch.nn.functional.normalize(tokens[:, 0, chosen].mean(dim=(0, 1)), dim=-1)
-        found = semantic_fusion(tokens, margins, 1, 111, share=0.04)
-        torch.testing.assert_close(found[0], expected)
-
-
 def test_fusion_of_an_image_ignores_its_neighbours() -> None:
     generator = torch.Generator().manual_seed(1)
     tokens = torch.nn.functional.normalize(torch.randn(4, 3, 50, 8, generator=generator), dim=-1)
