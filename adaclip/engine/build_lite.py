@@ -8,7 +8,7 @@ learn from scratch; the last blocks of the image tower are tuned, slowly, so tha
 compared with the rest of their picture. Kinds of object set apart from training choose and
 calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
 of `--backbone` trains an earlier lite further, on pictures it has not seen, and `--mean LITE LITE`
-takes the mean of the weights of several that were.
+takes the mean of the weights of several that were. `--collection` adds pictures of other people.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from adaclip.engine.lite_model import (
 )
 from adaclip.engine.lite_pictures import Batch, PicturePairs
 from adaclip.engine.losses import dice_loss, focal_loss
+from adaclip.errors import InputError
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.checkpoint import as_int8_file, save_checkpoint
@@ -254,7 +255,9 @@ def main() -> None:
         "--mean", type=Path, nargs="+", metavar="LITE", help="several of one --init; no training"
     )
     parser.add_argument(
-        "--collection", type=Path, help="pictures of others to train on as well; see collecting"
+        "--collection",
+        type=Path,
+        help="free pictures to train on as well; adaclip.data.synthetic.collecting gathers them",
     )
     parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
     parser.add_argument("--steps", type=int, default=Recipe.steps)
@@ -266,7 +269,10 @@ def main() -> None:
     rate = 0.5 if arguments.init else 1.0
     steps = 0 if arguments.mean else arguments.steps
     recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
-    collection = collected_kinds(arguments.collection) if arguments.collection else {}
+    try:
+        collection = collected_kinds(arguments.collection) if arguments.collection else {}
+    except InputError as problem:
+        parser.error(str(problem))
     torch.manual_seed(recipe.seed)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.mean:

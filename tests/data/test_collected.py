@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from adaclip.data.synthetic import generate
 from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.collected import collected_kinds
-from adaclip.data.synthetic.collecting import collect, licences
+from adaclip.data.synthetic.collected import SURFACE_GROUPS, collected_kinds
+from adaclip.data.synthetic.collecting import SURFACES, collect, licences, main
 from adaclip.errors import InputError
 
 COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
@@ -120,7 +120,6 @@ def test_only_free_pictures_of_things_and_surfaces_are_collected(tmp_path: Path)
         for name in licences(COPYRIGHT):
             pictures.write(tmp_path / "plank.png", name.removeprefix("base/"))
     out = tmp_path / "collection"
-    out.mkdir()
     collect(tmp_path, out)
     with (out / "SOURCES.csv").open() as file:
         rows = list(csv.reader(file))
@@ -139,6 +138,10 @@ def test_only_free_pictures_of_things_and_surfaces_are_collected(tmp_path: Path)
     assert set(collected_kinds(out)) == {"drawn_tools", "photographed_wood"}
 
 
-def test_a_missing_package_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unpack Debian's openclipart-png there"):
-        collect(tmp_path, tmp_path)
+def test_a_missing_package_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), str(tmp_path / "new")]) == 2
+    assert "unpack Debian's openclipart-png there" in capsys.readouterr().err
+
+
+def test_every_group_of_surfaces_has_its_defects() -> None:
+    assert set(SURFACES) == set(SURFACE_GROUPS)

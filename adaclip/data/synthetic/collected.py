@@ -8,7 +8,7 @@ Debian packages, taking only what is in the public domain or under a licence as 
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +66,6 @@ def collected_kinds(folder: Path) -> dict[str, Entry]:
     return kinds
 
 
-@lru_cache(maxsize=256)
 def _pixels(file: Path) -> np.ndarray:
     """(H, W, 4) float32, 0-1."""
     with Image.open(file) as image:
@@ -84,7 +83,10 @@ def _photographed(files: tuple[Path, ...], rng: Rng, shape: Shape) -> np.ndarray
     window = picture[top : top + size[0], left : left + size[1]]
     window = np.stack([resize(window[..., c], shape) for c in range(3)], -1)
     mean = window.mean((0, 1))
-    gain, tone = rng.uniform(0.5, 1.3) * min(1.0, 0.16 / window.std()), rng.uniform(0.15, 0.85)
+    gain, tone = (
+        rng.uniform(0.5, 1.3) * min(1.0, 0.16 / max(window.std(), 0.01)),
+        rng.uniform(0.15, 0.85),
+    )
     tint = mean / max(float(mean.mean()), 0.02)
     return np.clip((window - mean) * gain + tint * tone, 0, 1).astype(np.float32)
 

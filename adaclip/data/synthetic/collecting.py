@@ -15,13 +15,14 @@ import argparse
 import csv
 import io
 import re
+import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageOps
-from tqdm import tqdm
 
-from adaclip.errors import InputError
+from adaclip.errors import AdaClipError, InputError
 
 # Folders of drawings of things; the rest are signs, flags, buttons and frames.
 DRAWN = (
@@ -39,7 +40,7 @@ SURFACES = {
     "carpet": r"carpet",
     "concrete": r"concrete|plaster|wall02[345]",
     "fitting": r"pipe|grate|trim|barrel|door",
-    "metal": r"metal|metall|roof|solar",
+    "metal": r"metal|roof|solar",
     "panel": r"crate|panel|trisec|tile5|wall\d[a-e]|floor2",
     "pavement": r"paving|tile0|floor0(05|21)|railway",
     "rock": r"rock|stone|ice",
@@ -51,6 +52,7 @@ Row = tuple[str, str, str, str]  # file, where it comes from, licence, whose it 
 
 def collect(unpacked: Path, out: Path) -> list[Row]:
     """Write the collection to `out`; what it holds, as in its SOURCES.csv."""
+    out.mkdir(parents=True, exist_ok=True)
     rows = [*_drawings(unpacked, out), *_surfaces(unpacked, out)]
     with (out / "SOURCES.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -141,17 +143,22 @@ def _found(unpacked: Path, inside: str, package: str) -> Path:
     return unpacked / inside
 
 
-def main() -> None:
-    """Collect, and say how much."""
+def main(given: Sequence[str] | None = None) -> int:
+    """Collect, and say how much; the exit status: 0, or 2 when a package is missing."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("unpacked", type=Path)
     parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    rows = collect(arguments.unpacked, arguments.out)
-    tqdm.write(f"{len(rows)} pictures in {arguments.out}")
+    arguments = parser.parse_args(given)
+    try:
+        rows = collect(arguments.unpacked, arguments.out)
+    except AdaClipError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    sys.stdout.write(f"{len(rows)} pictures in {arguments.out}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
