@@ -83,10 +83,8 @@ def _photographed(files: tuple[Path, ...], rng: Rng, shape: Shape) -> np.ndarray
     window = picture[top : top + size[0], left : left + size[1]]
     window = np.stack([resize(window[..., c], shape) for c in range(3)], -1)
     mean = window.mean((0, 1))
-    gain, tone = (
-        rng.uniform(0.5, 1.3) * min(1.0, 0.16 / max(window.std(), 0.01)),
-        rng.uniform(0.15, 0.85),
-    )
+    gain = rng.uniform(0.5, 1.3) * min(1.0, 0.16 / max(window.std(), 0.01))
+    tone = rng.uniform(0.15, 0.85)
     tint = mean / max(float(mean.mean()), 0.02)
     return np.clip((window - mean) * gain + tint * tone, 0, 1).astype(np.float32)
 
