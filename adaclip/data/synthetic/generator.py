@@ -67,6 +67,7 @@ _DEFECTS: dict[str, Defect] = {
     "worn": wear.worn,
     "band": wear.band,
     "spots": wear.spots,
+    "blotches": wear.blotches,
     "broken_off": parts.broken_off,
     "misfit": parts.misfit,
     "extra_limb": parts.extra_limb,
@@ -87,10 +88,13 @@ _LIKELY: dict[str, dict[str, float]] = {
         "hole": 2.5,
         "inclusion": 2,
         "rolled_scale": 1.5,
-        "uneven": 2,
-        "worn": 2.5,
-        "fray": 2,
-        "spots": 2,
+        "uneven": 4,
+        "stain": 2.5,
+        "texture": 2,
+        "worn": 4,
+        "fray": 2.5,
+        "spots": 3,
+        "blotches": 4,
         "band": 1,
     },
     "mineral": {
@@ -154,6 +158,7 @@ _ONLY_SOMEWHERE = {
     "hairline": 0.6,
     "crack_network": 0.3,
     "band": 0.4,
+    "blotches": 0.8,
     "broken_off": 0.05,
     "misfit": 0.05,
     "extra_limb": 0.05,
@@ -173,7 +178,13 @@ _STANDS_OUT = 1.8
 _ATTEMPTS = 8
 # A moved piece that changes less than this, in the same pixels, left only a stray edge.
 _SMALLEST_OF = {"bend": 400, "swap": 300, "rotation": 300, "uneven": 1500, "missing_part": 120}
-_SMALLEST_OF |= {"worn": 1500, "broken_off": 300, "misfit": 300, "extra_limb": 150}
+_SMALLEST_OF |= {
+    "worn": 1500,
+    "blotches": 1500,
+    "broken_off": 300,
+    "misfit": 300,
+    "extra_limb": 150,
+}
 _MOVED = frozenset({"bend", "swap", "rotation"})
 
 

@@ -65,3 +65,24 @@ def spots(rng: Rng, scene: Scene) -> np.ndarray:
         one = blob(rng, shape, at, radii, rough=rng.uniform(0.1, 1.2), soft=soft)
         cover = np.maximum(cover, one * np.float32(rng.uniform(0.5, 1)))
     return shade(rng, scene, cover, faint_to_strong(rng, 0.1, 0.6), dark=0.65)
+
+
+def blotches(rng: Rng, scene: Scene) -> np.ndarray:
+    """Ragged islands of other tone or polish over a large part of the surface: scale, oxide, damp.
+
+    Large ones and the small ones around them belong together, as those of a coast do.
+    """
+    u, size, shape = scene.unit, extent(scene), scene.foreground.shape
+    cell = size * log_uniform(rng, 0.12, 0.6)
+    field = noise(rng, shape, cell) + rng.uniform(0.2, 0.6) * noise(rng, shape, cell / 4)
+    field = field + rng.uniform(0.1, 0.4) * noise(rng, shape, max(cell / 14, 2 * u))
+    if rng.random() < 0.7:  # in one region, not everywhere
+        radius = size * rng.uniform(0.3, 1)
+        radii = (radius, radius * rng.uniform(0.3, 1))
+        centre = pick_point(rng, scene.foreground)
+        region = blob(rng, shape, centre, radii, rough=0.6, soft=0.6 * radius)
+        field = field - 3 * (1 - region)
+    level = float(np.quantile(field[::8, ::8], rng.uniform(0.6, 0.95)))
+    cover = step(field, level, log_uniform(rng, 0.03, 0.4))
+    grain = np.clip(0.85 + 0.3 * noise(rng, shape, rng.uniform(1.5, 6) * u), 0.2, 1)
+    return shade(rng, scene, cover * grain, faint_to_strong(rng, 0.06, 0.4), dark=0.6)
