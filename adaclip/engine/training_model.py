@@ -191,15 +191,15 @@ def _backbone_to_store(
 def forward(model: AdaCLIP, images: Tensor, class_names: Sequence[str]) -> ModelOutput:
     """`AdaCLIP.forward` for images of different classes.
 
-    Each image is read out with the text of its own class. Where no prompt enters the image
-    encoder, nothing in it learns, and it runs without keeping anything for gradients.
+    Each image is read out with the text of its own class. Where neither prompts nor adapters are
+    in the image encoder, nothing in it learns, and it runs without keeping anything for gradients.
 
     Args:
         images: (B, 3, S, S) on the model's device.
         class_names: B of them, in words.
     """
     first_pass = model.unprompted_class_token(images) if model.needs_first_pass else None
-    frozen = model.visual_prompts is None
+    frozen = model.visual_prompts is None and model.adapters is None
     with torch.no_grad() if frozen else contextlib.nullcontext():
         class_token, stage_tokens = model.encode_image(images, first_pass)
     text = _text_features(model, class_names, class_token if first_pass is None else first_pass)

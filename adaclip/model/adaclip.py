@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
 from adaclip.model import scoring, text_prompts
+from adaclip.model.adapters import LowRankAdapters
 from adaclip.model.backbone import embed_image, run_block
 from adaclip.model.learned_prompts import HybridPrompts
 from adaclip.model.semantic_fusion import semantic_fusion
@@ -62,8 +63,10 @@ class AdaCLIP(nn.Module):
         _check(config, blocks=len(visual.transformer.resblocks))
         self.visual_prompts = self._prompts("image", embed_dim, visual_width)
         self.text_prompts = self._prompts("text", embed_dim, text_width)
+        self.adapters = self._low_rank_adapters(visual_width)
         self.patch_projections = nn.ModuleList(
-            nn.Linear(visual_width, embed_dim) for _ in config.stage_layers
+            nn.Linear(visual_width, embed_dim)
+            for _ in (*config.stage_layers, *config.adapted_stages)
         )
         self.class_projection = nn.Linear(embed_dim, embed_dim)
 
@@ -81,6 +84,13 @@ class AdaCLIP(nn.Module):
             width=width,
             round_to_half=config.round_prompts_to_half,
         )
+
+    def _low_rank_adapters(self, width: int) -> LowRankAdapters | None:
+        config = self.config
+        if not config.adapter_rank:
+            return None
+        blocks = range(config.adapted_from, max(config.adapted_stages) + 1)
+        return LowRankAdapters(blocks, width=width, rank=config.adapter_rank)
 
     def input_size(self, height: int, width: int) -> int:
         """S, the side in pixels at which an image of this size is computed."""
@@ -160,20 +170,29 @@ class AdaCLIP(nn.Module):
     def encode_image(
         self, images: Tensor, first_pass: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
-        """Prompted: (B, 3, S, S) -> class token (B, D), patch tokens (B, L, Dv) per stage."""
+        """Prompted: (B, 3, S, S) -> class token (B, D), patch tokens (B, L, Dv) per stage.
+
+        The stages of the frozen blocks come first, then those of the adapted ones.
+        """
+        config = self.config
         prompts = self.visual_prompts(first_pass) if self.visual_prompts is not None else []
-        x = embed_image(self.clip.visual, images)
+        x = adapted = embed_image(self.clip.visual, images)
         length = x.shape[1]
-        stage_tokens = {}
+        stages, adapted_stages = [], []
         for number, block in enumerate(self.clip.visual.transformer.resblocks, start=1):
             if number <= len(prompts):
                 # Appended before the first block, replaced before the next ones.
                 prompt = prompts[number - 1].expand(x.shape[0], -1, -1)
                 x = torch.cat([x[:, :length], prompt], dim=1)
+            if self.adapters is not None and number in self.adapters:
+                start = x if number == config.adapted_from else adapted
+                adapted = run_block(block, start, adapter=self.adapters[number])
             x = run_block(block, x)
-            if number in self.config.stage_layers:
-                stage_tokens[number] = x[:, 1:length]
-        return self._read_class_token(x), [stage_tokens[n] for n in self.config.stage_layers]
+            if number in config.stage_layers:
+                stages.append(x[:, 1:length])
+            if number in config.adapted_stages:
+                adapted_stages.append(adapted[:, 1:length])
+        return self._read_class_token(x), [*stages, *adapted_stages]
 
     def encode_text(self, token_ids: Tensor, first_pass: Tensor) -> Tensor:
         """Prompted: ids (S, T) -> unit vectors (B, D, 2), or (1, D, 2) if the same for all."""
@@ -207,9 +226,20 @@ class AdaCLIP(nn.Module):
 
 
 def _check(config: ModelConfig, blocks: int) -> None:
-    if not config.stage_layers or max(config.stage_layers) > blocks or min(config.stage_layers) < 1:
+    for stages in (config.stage_layers, config.adapted_stages):
+        if stages != tuple(sorted({*stages})) or not all(1 <= n <= blocks for n in stages):
+            raise CheckpointError(f"stages {stages} do not fit a backbone of {blocks} blocks")
+    if not config.stage_layers:
+        raise CheckpointError("stages () do not fit any backbone: there has to be one")
+    if bool(config.adapter_rank > 0) != bool(config.adapted_stages) or (
+        config.adapter_rank and not 1 <= config.adapted_from <= config.adapted_stages[0]
+    ):
         raise CheckpointError(
-            f"stage layers {config.stage_layers} do not fit a backbone of {blocks} blocks"
+            f"adapters of rank {config.adapter_rank} from block {config.adapted_from} on do not "
+            f"fit the stages {config.adapted_stages}"
         )
+    # The prompt of a block would have to enter the adapted blocks, too.
+    if config.adapter_rank and config.prompted_encoders in ("both", "image"):
+        raise CheckpointError("adapters and prompts in the image encoder do not go together")
     if not 0.0 <= config.fusion_weight <= 1.0:
         raise CheckpointError(f"fusion weight {config.fusion_weight} is not within 0 and 1")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from adaclip.errors import CheckpointError
+
+Adapter = Callable[[str, Tensor], Tensor]
 
 
 @functools.cache
@@ -229,17 +231,33 @@ def set_compute_dtype(tower: nn.Module, dtype: torch.dtype) -> None:
         block.mlp.to(dtype)
 
 
-def run_block(block: nn.Module, x: Tensor, *, causal: bool = False) -> Tensor:
-    """One residual block of open_clip's. x: (B, N, W) fp32, out the same."""
-    dtype = block.attn.in_proj_weight.dtype  # type: ignore[union-attr]
-    x = x + block.ls_1(_attention(block.attn, block.ln_1(x).to(dtype), causal))  # type: ignore[operator]
-    return x + block.ls_2(block.mlp(block.ln_2(x).to(dtype)))  # type: ignore[operator]
+def run_block(
+    block: Any, x: Tensor, *, causal: bool = False, adapter: Adapter | None = None
+) -> Tensor:
+    """One residual block of open_clip's. x: (B, N, W) fp32, out the same.
+
+    `adapter` gives what is added to the output of a matrix, from its name and input.
+    """
+    dtype = block.attn.in_proj_weight.dtype
+    x = x + block.ls_1(_attention(block.attn, block.ln_1(x).to(dtype), causal, adapter))
+    return x + block.ls_2(_mlp(block.mlp, block.ln_2(x).to(dtype), adapter))
 
 
-def _attention(attn: Any, x: Tensor, causal: bool) -> Tensor:
+def _attention(attn: Any, x: Tensor, causal: bool, adapter: Adapter | None) -> Tensor:
     """open_clip's attention weights through torch's fused attention: nothing of N x N is kept."""
     batch, length, width = x.shape
     qkv = F.linear(x, attn.in_proj_weight, attn.in_proj_bias)
+    if adapter is not None:
+        qkv = qkv + adapter("attn.in_proj_weight", x)
     q, k, v = qkv.view(batch, length, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)
     mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    return attn.out_proj(mixed.transpose(1, 2).reshape(batch, length, width))
+    mixed = mixed.transpose(1, 2).reshape(batch, length, width)
+    out = attn.out_proj(mixed)
+    return out if adapter is None else out + adapter("attn.out_proj.weight", mixed)
+
+
+def _mlp(mlp: Any, x: Tensor, adapter: Adapter | None) -> Tensor:
+    if adapter is None:
+        return mlp(x)
+    hidden = mlp.gelu(mlp.c_fc(x) + adapter("mlp.c_fc.weight", x))
+    return mlp.c_proj(hidden) + adapter("mlp.c_proj.weight", hidden)

@@ -164,7 +164,7 @@ def save_checkpoint(
         state |= {BACKBONE_PREFIX + k: v for k, v in model.clip.state_dict().items()}
     stored: dict[str, Tensor] = {}
     for name, value in state.items():
-        if int8 and value.ndim == 2 and value.shape[1] >= MIN_INT8_COLUMNS:
+        if int8 and _has_long_rows(value):
             stored[name], stored[name + SCALE_SUFFIX] = to_int8(value)
         else:
             stored[name] = value.half() if int8 and value.ndim >= 2 else value.float()
@@ -202,16 +202,20 @@ def as_int8_file(value: Tensor) -> Tensor:
     """What a tensor reads back as after an int8 save."""
     if value.ndim < 2:
         return value
-    if value.ndim > 2 or value.shape[1] < MIN_INT8_COLUMNS:
+    if not _has_long_rows(value):
         return value.half().float()
     stored, scale = to_int8(value)
     return stored.float() * scale
 
 
-def to_int8(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Symmetric int8 per row: (R, C) -> int8 (R, C) and scales (R, 1)."""
-    scale = matrix.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
-    return (matrix / scale).round().to(torch.int8), scale.float()
+def _has_long_rows(value: Tensor) -> bool:
+    return value.ndim >= 2 and value[0].numel() >= MIN_INT8_COLUMNS
+
+
+def to_int8(array: Tensor) -> tuple[Tensor, Tensor]:
+    """Symmetric int8 per row: (R, ...) -> int8 of the same shape and scales (R, 1, ...)."""
+    scale = array.abs().amax(dim=tuple(range(1, array.ndim)), keepdim=True).clamp(min=1e-12) / 127
+    return (array / scale).round().to(torch.int8), scale.float()
 
 
 def _our_name(name: str) -> str | None:
