@@ -91,6 +91,8 @@ class ModelConfig(_FromMapping):
     adapter_rank: int = 0
     adapted_from: int = 1
     adapted_stages: tuple[int, ...] = ()
+    # Margin that one deviation of a patch's rarity adds; see `adaclip.model.rarity`. Published: 0.
+    rarity_weight: float = 0.0
     prompted_encoders: PromptedEncoders = "both"
     prompt_kind: PromptKind = "hybrid"
     prompt_length: int = 5

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.engine.device import cpu_has_bf16
@@ -113,14 +112,11 @@ def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
     """The model's output; the heavy arithmetic in bf16 where the CPU is fast in it."""
     with torch.autocast("cpu", torch.bfloat16, enabled=cpu_has_bf16()):
         class_token, tokens = model.encode_image(images, None)
-        projected = [p(t) for p, t in zip(model.patch_projections, tokens, strict=True)]
         # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.
         first_pass = class_token.float().detach()
         text_features = model.encode_text(ids, first_pass)
-        class_token = model.class_projection(class_token)
-    unit = F.normalize
-    patch_tokens = unit(torch.stack(projected).float(), dim=-1)
-    return model.read_out(unit(class_token.float(), dim=-1), patch_tokens, text_features.float())
+    tokens = [stage.float() for stage in tokens]
+    return model.read_out(class_token.float(), tokens, text_features.float())
 
 
 @torch.no_grad()

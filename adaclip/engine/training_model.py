@@ -203,14 +203,7 @@ def forward(model: AdaCLIP, images: Tensor, class_names: Sequence[str]) -> Model
     with torch.no_grad() if frozen else contextlib.nullcontext():
         class_token, stage_tokens = model.encode_image(images, first_pass)
     text = _text_features(model, class_names, class_token if first_pass is None else first_pass)
-    class_token = nn.functional.normalize(model.class_projection(class_token), dim=-1)
-    patch_tokens = torch.stack(
-        [
-            nn.functional.normalize(projection(tokens), dim=-1)
-            for projection, tokens in zip(model.patch_projections, stage_tokens, strict=True)
-        ]
-    )
-    return model.read_out(class_token, patch_tokens, text)
+    return model.read_out(class_token, stage_tokens, text)
 
 
 def _text_features(model: AdaCLIP, class_names: Sequence[str], first_pass: Tensor) -> Tensor:

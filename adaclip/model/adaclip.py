@@ -9,6 +9,7 @@ D embedding, M prompt length, H W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from adaclip.model import scoring, text_prompts
 from adaclip.model.adapters import LowRankAdapters
 from adaclip.model.backbone import embed_image, run_block
 from adaclip.model.learned_prompts import HybridPrompts
-from adaclip.model.semantic_fusion import semantic_fusion
+from adaclip.model.rarity import rarity
+from adaclip.model.semantic_fusion import most_abnormal, semantic_fusion
 
 KMEANS_SEED = 111
 
@@ -36,17 +38,23 @@ class ModelOutput:
     patch_tokens: Tensor  # (stages, B, L, D) projected, unit
     stage_logits: Tensor  # (stages, B, L, 2)
     image_logits: Tensor  # (B, 2)
+    # What rarity adds to the margins. Losses see the logits alone: in rarity nothing is learned.
+    patch_rarity: Tensor  # (B, L)
+    image_rarity: Tensor  # (B,)
 
     @property
     def patch_margins(self) -> Tensor:
-        """(B, L): abnormal minus normal logit, mean over stages."""
-        logits = self.stage_logits.mean(dim=0)
-        return logits[..., 1] - logits[..., 0]
+        """(B, L): abnormal minus normal logit, mean over stages, and rarity."""
+        return _margins(self.stage_logits.mean(dim=0)) + self.patch_rarity
 
     @property
     def image_margin(self) -> Tensor:
-        """(B,): abnormal minus normal logit; its sigmoid is the anomaly score."""
-        return self.image_logits[:, 1] - self.image_logits[:, 0]
+        """(B,): abnormal minus normal logit, and rarity; its sigmoid is the anomaly score."""
+        return _margins(self.image_logits) + self.image_rarity
+
+
+def _margins(logits: Tensor) -> Tensor:
+    return logits[..., 1] - logits[..., 0]
 
 
 class AdaCLIP(nn.Module):
@@ -118,6 +126,18 @@ class AdaCLIP(nn.Module):
         if first_pass is None:  # this pass was unprompted too, or no prompt asks for one
             first_pass = class_token
         text_features = self.encode_text(token_ids, first_pass)
+        return self.read_out(class_token, stage_tokens, text_features)
+
+    def read_out(
+        self, class_token: Tensor, stage_tokens: Sequence[Tensor], text_features: Tensor
+    ) -> ModelOutput:
+        """Compare image and text.
+
+        Args:
+            class_token, stage_tokens: as `encode_image` gives them.
+            text_features: (B, D, 2) unit vectors, or (1, D, 2), which serve all images.
+        """
+        config = self.config
         class_token = F.normalize(self.class_projection(class_token), dim=-1)
         patch_tokens = torch.stack(
             [
@@ -125,22 +145,20 @@ class AdaCLIP(nn.Module):
                 for projection, tokens in zip(self.patch_projections, stage_tokens, strict=True)
             ]
         )
-        return self.read_out(class_token, patch_tokens, text_features)
-
-    def read_out(
-        self, class_token: Tensor, patch_tokens: Tensor, text_features: Tensor
-    ) -> ModelOutput:
-        """Compare image and text; shapes as in `ModelOutput`, text (1, D, 2) serves all images."""
-        config = self.config
         text_features = text_features.expand(class_token.shape[0], -1, -1)
         stage_logits = scoring.patch_logits(patch_tokens, text_features, config.logit_scale)
-        image_vector = class_token
+        patch_rarity = torch.zeros_like(stage_logits[0, ..., 0])
+        if config.rarity_weight:
+            frozen = [tokens.detach() for tokens in stage_tokens[: len(config.stage_layers)]]
+            patch_rarity = config.rarity_weight * rarity(frozen)
+        image_vector, image_rarity = class_token, torch.zeros_like(class_token[:, 0])
         if config.fusion_weight:
-            mean_logits = stage_logits.mean(dim=0).detach()
-            margins = mean_logits[..., 1] - mean_logits[..., 0]
-            fused = semantic_fusion(patch_tokens, margins, config.clusters, KMEANS_SEED)
+            margins = _margins(stage_logits.mean(dim=0)).detach() + patch_rarity
+            chosen = most_abnormal(margins, config.clusters)
+            fused = semantic_fusion(patch_tokens, chosen, config.clusters, KMEANS_SEED)
             mixed = config.fusion_weight * fused + (1 - config.fusion_weight) * class_token
             image_vector = F.normalize(mixed, dim=-1)
+            image_rarity = config.fusion_weight * patch_rarity.gather(1, chosen).mean(dim=1)
         image_logits = scoring.patch_logits(
             image_vector.unsqueeze(1), text_features, config.logit_scale
         )
@@ -150,6 +168,8 @@ class AdaCLIP(nn.Module):
             patch_tokens=patch_tokens,
             stage_logits=stage_logits,
             image_logits=image_logits.squeeze(1),
+            patch_rarity=patch_rarity,
+            image_rarity=image_rarity,
         )
 
     @property

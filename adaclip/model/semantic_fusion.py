@@ -17,27 +17,30 @@ PATCHES_PER_CLUSTER = 5
 MAX_ITERATIONS = 100
 
 
-def semantic_fusion(
-    patch_tokens: Tensor, patch_margins: Tensor, clusters: int, seed: int
-) -> Tensor:
+def most_abnormal(patch_margins: Tensor, clusters: int) -> Tensor:
+    """Which patches are fused, for K clusters: (B, L) margins -> indices (B, 5K or L).
+
+    Margins order patches as the abnormal probability does, without that one's ties.
+    """
+    length = patch_margins.shape[1]
+    return patch_margins.topk(min(PATCHES_PER_CLUSTER * clusters, length), dim=1).indices
+
+
+def semantic_fusion(patch_tokens: Tensor, chosen: Tensor, clusters: int, seed: int) -> Tensor:
     """The fused unit vector of each image.
 
     Args:
         patch_tokens: (stages, B, L, D), unit vectors.
-        patch_margins: (B, L), abnormal minus normal logit, mean over stages. It orders patches
-            as the abnormal probability does, without that one's ties.
-        clusters: K; fewer when an image has fewer patches.
+        chosen: (B, P), indices of the patches to fuse.
+        clusters: K; fewer when fewer patches are fused.
         seed: of the k-means start. It is used anew for every image, so an image has one vector
             whatever it is batched with.
 
     Returns:
         (B, D).
     """
-    _, _, length, dim = patch_tokens.shape
-    clusters = min(clusters, length)
-    chosen = patch_margins.topk(
-        min(PATCHES_PER_CLUSTER * clusters, length), dim=1
-    ).indices  # (B, P)
+    dim = patch_tokens.shape[-1]
+    clusters = min(clusters, chosen.shape[1])
     index = chosen[None, :, :, None].expand(len(patch_tokens), -1, -1, dim)
     tokens = patch_tokens.gather(2, index)  # (stages, B, P, D)
     points = tokens.permute(1, 2, 0, 3).flatten(2)  # (B, P, stages*D)

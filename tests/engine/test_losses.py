@@ -20,6 +20,8 @@ def output(stage_logits: Tensor, image_logits: Tensor) -> ModelOutput:
         patch_tokens=torch.zeros(*stage_logits.shape[:3], 4),
         stage_logits=stage_logits,
         image_logits=image_logits,
+        patch_rarity=torch.zeros(stage_logits.shape[1:3]),
+        image_rarity=torch.zeros(batch),
     )
 
 

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 import adaclip.sentences
 from adaclip.model import text_prompts
 from adaclip.model.backbone import embed_image
-from adaclip.model.semantic_fusion import k_means, semantic_fusion
+from adaclip.model.semantic_fusion import k_means, most_abnormal, semantic_fusion
 from tests.tiny import tiny_model
 
 LAYOUTS = [
@@ -132,15 +132,15 @@ def test_k_means_finds_what_scikit_learn_finds() -> None:
 
 def test_fusion_survives_identical_patches() -> None:
     tokens = torch.nn.functional.normalize(torch.ones(4, 2, 30, 8), dim=-1)
-    vector = semantic_fusion(tokens, torch.zeros(2, 30), clusters=5, seed=111)
+    vector = semantic_fusion(tokens, most_abnormal(torch.zeros(2, 30), 5), clusters=5, seed=111)
     torch.testing.assert_close(vector, tokens[0, :, 0])
 
 
 def test_fusion_of_an_image_ignores_its_neighbours() -> None:
     generator = torch.Generator().manual_seed(1)
     tokens = torch.nn.functional.normalize(torch.randn(4, 3, 50, 8, generator=generator), dim=-1)
-    margins = torch.randn(3, 50, generator=generator)
-    together = semantic_fusion(tokens, margins, 4, 111)
+    chosen = most_abnormal(torch.randn(3, 50, generator=generator), 4)
+    together = semantic_fusion(tokens, chosen, 4, 111)
     for row in range(3):
-        alone = semantic_fusion(tokens[:, row : row + 1], margins[row : row + 1], 4, 111)
+        alone = semantic_fusion(tokens[:, row : row + 1], chosen[row : row + 1], 4, 111)
         torch.testing.assert_close(together[row], alone[0])

@@ -11,7 +11,7 @@ from adaclip.config import PreprocessingConfig
 from adaclip.data.preprocessing import preprocess
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring
-from adaclip.model.semantic_fusion import semantic_fusion
+from adaclip.model.semantic_fusion import most_abnormal, semantic_fusion
 from tests.parity.stored import values
 
 
@@ -19,7 +19,7 @@ def fused(tokens: np.ndarray, seed: int = 111) -> np.ndarray:
     stored = values("hsf")
     logits = torch.from_numpy(stored["anomaly_maps"]).mean(dim=0)
     margins = logits[..., 1] - logits[..., 0]
-    return semantic_fusion(torch.from_numpy(tokens), margins, 4, seed).numpy()
+    return semantic_fusion(torch.from_numpy(tokens), most_abnormal(margins, 4), 4, seed).numpy()
 
 
 def test_fusion_of_an_obvious_clustering_is_exact() -> None:
