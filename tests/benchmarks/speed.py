@@ -11,6 +11,7 @@ fine for speed and say nothing about detection.
 from __future__ import annotations
 
 import argparse
+import copy
 import platform
 import resource
 import statistics
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +31,7 @@ from adaclip.engine.loading import set_block_dtype
 from adaclip.model import adaclip as method
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import AdaCLIP
+from adaclip.model.adapters import MATRICES, BlockAdapter, LowRankChange
 from adaclip.model.backbone import backbone_config, build_clip
 from adaclip.model.checkpoint import published_state
 
@@ -46,10 +49,21 @@ def random_published(folder: Path, backbone: str) -> tuple[Path, Path]:
     return folder / "learned.pth", folder / "backbone.pt"
 
 
+def adapted(block: Any, adapter: BlockAdapter) -> Any:
+    """A copy of the block with its adapter's changes in its matrices."""
+    block = copy.deepcopy(block)
+    for name, change in zip(MATRICES, adapter.matrices.values(), strict=True):
+        assert isinstance(change, LowRankChange)
+        block.get_parameter(name).add_(change.matrix)
+    return block
+
+
 def block_with_weights_kept(
-    block: torch.nn.Module, x: torch.Tensor, *, causal: bool = False
+    block: Any, x: torch.Tensor, *, causal: bool = False, adapter: BlockAdapter | None = None
 ) -> torch.Tensor:
     """open_clip's block with its own attention module returning every head's weights."""
+    if adapter is not None:
+        block = adapted(block, adapter)
     mask = None
     if causal:
         mask = torch.full((x.shape[1], x.shape[1]), float("-inf")).triu(1)
