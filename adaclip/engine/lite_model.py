@@ -32,6 +32,7 @@ LITE_MODEL = ModelConfig(
     adapter_rank=32,
     adapted_from=7,
     adapted_stages=(9,),
+    rarity_weight=1.0,
     prompted_encoders="text",
     clusters=5,
     fusion_weight=1.0,
