@@ -1,8 +1,7 @@
 """Rarity: how little a patch resembles the rest of its own image. Nothing in it is learned.
 
-Most of a normal surface or part looks like some other half of itself in a frozen encoder's
-tokens; what does not is often a defect, whatever it is. It is a fact about the image alone, so a
-model trained on pictures of one world keeps it in another.
+In a frozen encoder's tokens most of a normal surface or part is like about half of the image;
+what is not is often a defect, whatever the image shows.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-# A patch is compared with the nearer half of the others: the rest may be another thing.
+# A patch is compared with the nearer half of all (itself included, at distance 0): the rest may
+# show another thing.
 COMPARED_SHARE = 0.5
 # Cosine distance. Where no patch stands out by more than this, as on an empty image, none is rare.
 LEAST_DEVIATION = 0.01

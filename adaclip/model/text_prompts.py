@@ -19,8 +19,10 @@ def tokenize(class_name: str, context_length: int = 77) -> Tensor:
     Cutting is exact: attention is causal and only the end-of-text position is read. A name too
     long for the context is cut by the tokenizer, which keeps the end-of-text token.
     """
-    ids = _tokenizer(context_length)(sentences(class_name))
-    return ids[:, : int(end_of_text(ids).max()) + 1].clone()
+    # What is kept serves training, too, and a tensor made in inference mode could not.
+    with torch.inference_mode(False):
+        ids = _tokenizer(context_length)(sentences(class_name))
+        return ids[:, : int(end_of_text(ids).max()) + 1].clone()
 
 
 @functools.cache

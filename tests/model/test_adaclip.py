@@ -144,3 +144,13 @@ def test_fusion_of_an_image_ignores_its_neighbours() -> None:
     for row in range(3):
         alone = semantic_fusion(tokens[:, row : row + 1], chosen[row : row + 1], 4, 111)
         torch.testing.assert_close(together[row], alone[0])
+
+
+def test_a_name_that_was_detected_can_be_trained_on() -> None:
+    with torch.inference_mode():
+        text_prompts.tokenize("a name nothing else uses")
+    ids = text_prompts.tokenize("a name nothing else uses")
+    assert not ids.is_inference()
+    tables = torch.ones(49408, 2, requires_grad=True)
+    torch.nn.functional.embedding(ids, tables).sum().backward()
+    assert tables.grad is not None
