@@ -102,6 +102,9 @@ class ModelConfig(_FromMapping):
     clusters: int = 20
     fusion_weight: float = 0.2
     logit_scale: float = 100.0
+    # Radius of the guided filter that draws the map's edges to the image's, in patches; 0: none, as
+    # published.
+    refinement_radius: float = 0.0
     # Pixels of the model's input, not of the user's image.
     smoothing_sigma: float = 4.0
     # Kept for checkpoint compatibility: the authors' code rounds prompts to fp16.

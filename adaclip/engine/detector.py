@@ -210,7 +210,7 @@ class Detector:
 
     def _forward(self, inputs: dict[PreprocessingConfig, Tensor], token_ids: Tensor) -> _Maps:
         """Average the models' margins, not probabilities: those may saturate."""
-        device = self._owner.torch_device
+        device, config = self._owner.torch_device, self._first.config
         token_ids = token_ids.to(device)
         first_passes: dict[tuple[int, PreprocessingConfig], Tensor] = {}
         margins, image_margins = [], []
@@ -220,11 +220,17 @@ class Detector:
             if model.needs_first_pass and key not in first_passes:
                 first_passes[key] = model.unprompted_class_token(images)
             output = model(images, token_ids, first_passes.get(key))
-            patch_margins = output.patch_margins.unsqueeze(-1)
-            margins.append(scoring.to_map(patch_margins, self._first.config.image_size))
+            margins.append(
+                scoring.margin_map(
+                    output.patch_margins,
+                    images,
+                    config.image_size,
+                    refinement_radius=config.refinement_radius,
+                )
+            )
             image_margins.append(output.image_margin)
-        margin = torch.stack(margins).mean(dim=0).squeeze(1)
-        sigma = self._first.config.smoothing_sigma
+        margin = torch.stack(margins).mean(dim=0)
+        sigma = config.smoothing_sigma
         return _Maps(
             margins=scoring.smooth(margin, sigma).cpu(),
             probabilities=scoring.smooth(margin.sigmoid(), sigma).cpu(),

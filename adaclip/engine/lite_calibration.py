@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from adaclip.engine.lite_model import run
 from adaclip.engine.lite_pictures import PicturePairs
-from adaclip.metrics.ranking import ranking
-from adaclip.model import text_prompts
+from adaclip.metrics.ranking import Ranking, ranking
+from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP
 
 # Of the normal pictures of the worst unseen kind this share is called anomalous: what is new to
@@ -23,21 +23,18 @@ ALARMS, REVIEWS = 0.05, 0.10
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Margins of validation pictures and of their patches."""
+    """Margins of validation pictures and of their pixels."""
 
     margins: np.ndarray  # (N,)
     anomalous: np.ndarray  # (N,) bool
     kinds: np.ndarray  # (N,) str
-    patch_margins: np.ndarray  # (N * L,)
-    patch_masks: np.ndarray  # (N * L,) bool: a fifth of the patch or more is defective
+    pixel_margins: np.ndarray  # (P,) of their maps, at the masks' size
+    pixel_masks: np.ndarray  # (P,) bool
 
     def summary(self) -> str:
-        """Image and patch AUROC, as a line to print."""
+        """Image and pixel AUROC, as a line to print."""
         image = ranking(self.margins[~self.anomalous], self.margins[self.anomalous]).auroc
-        patches = ranking(
-            self.patch_margins[~self.patch_masks], self.patch_margins[self.patch_masks]
-        ).auroc
-        return f"image AUROC {image:.4f} patch AUROC {patches:.4f}"
+        return f"image AUROC {image:.4f} pixel AUROC {self._pixel_ranking().auroc:.4f}"
 
     def threshold(self) -> dict[str, Any]:
         """The recommended threshold as it stands in a checkpoint's metadata."""
@@ -53,33 +50,42 @@ class Judged:
         }
 
     def map_threshold(self) -> float:
-        """The anomaly-map cut at which abnormal patches overlap the masks best (max-F1)."""
-        found = ranking(self.patch_margins[~self.patch_masks], self.patch_margins[self.patch_masks])
+        """The anomaly-map cut at which marked pixels overlap the masks best (max-F1)."""
+        found = self._pixel_ranking()
         assert found.max_f1_threshold is not None  # there are defects among the pictures
         return round(_sigmoid(found.max_f1_threshold), 3)
+
+    def _pixel_ranking(self) -> Ranking:
+        return ranking(self.pixel_margins[~self.pixel_masks], self.pixel_margins[self.pixel_masks])
 
 
 @torch.inference_mode()
 def judge(model: AdaCLIP, pictures: PicturePairs, class_name: str = "object") -> Judged:
     """Run the model over a series, at the sizes of its pictures."""
     ids = text_prompts.tokenize(class_name)
-    margins, anomalous, patch_margins, patch_masks = [], [], [], []
+    margins, anomalous, pixel_margins, pixel_masks = [], [], [], []
     kinds: list[str] = []
     for index in tqdm(range(len(pictures)), desc="validation"):
         batch = pictures[index]
         output = run(model, batch.images, ids)
-        side = round(output.patch_margins.shape[1] ** 0.5)
+        maps = scoring.margin_map(
+            output.patch_margins,
+            batch.images,
+            batch.size,
+            refinement_radius=model.config.refinement_radius,
+        )
         margins.append(output.image_margin)
         anomalous.append(batch.masks.flatten(1).amax(1) > 0)
         kinds += [kind for kind in batch.kinds for _ in range(2)]
-        patch_margins.append(output.patch_margins.flatten())
-        patch_masks.append(F.adaptive_avg_pool2d(batch.masks[:, None], side).flatten() > 0.2)
+        # As coarse as the masks are kept.
+        pixel_margins.append(F.adaptive_avg_pool2d(maps, batch.masks.shape[-1]).flatten())
+        pixel_masks.append(batch.masks.flatten() > 0.5)
     return Judged(
         margins=torch.cat(margins).numpy(),
         anomalous=torch.cat(anomalous).numpy(),
         kinds=np.array(kinds),
-        patch_margins=torch.cat(patch_margins).numpy(),
-        patch_masks=torch.cat(patch_masks).numpy(),
+        pixel_margins=torch.cat(pixel_margins).numpy(),
+        pixel_masks=torch.cat(pixel_masks).numpy(),
     )
 
 

@@ -37,7 +37,8 @@ LITE_MODEL = ModelConfig(
     clusters=5,
     fusion_weight=1.0,
     logit_scale=40.0,
-    smoothing_sigma=8.0,
+    refinement_radius=1.0,
+    smoothing_sigma=0.0,
     round_prompts_to_half=False,
 )
 LITE_PREPROCESSING = PreprocessingConfig(mean=IMAGENET_MEAN, std=IMAGENET_STD)

@@ -77,8 +77,13 @@ def load_models(
             "choose the device cpu"
         ) from error
     configs = [m.model.config for m in loaded]
-    if len({(c.image_size, c.least_image_size, c.smoothing_sigma) for c in configs}) > 1:
-        raise CheckpointError(f"{info.id}: its members work at different image sizes")
+    of_maps = {
+        (c.image_size, c.least_image_size, c.refinement_radius, c.smoothing_sigma) for c in configs
+    }
+    if len(of_maps) > 1:
+        raise CheckpointError(
+            f"{info.id}: its members work at different image sizes or treat maps differently"
+        )
     return loaded
 
 

@@ -140,9 +140,12 @@ def _computed(
     trained: TrainingModel, device: Device, batch: Batch
 ) -> tuple[Tensor, Tensor, Tensor]:
     config = trained.model.config
-    output = forward(trained.model, batch.images.to(device.torch_device), batch.class_names)
-    size = batch.images.shape[-1]
-    maps = scoring.to_map(output.patch_margins.unsqueeze(-1), size).squeeze(1)
+    images = batch.images.to(device.torch_device)
+    output = forward(trained.model, images, batch.class_names)
+    size = images.shape[-1]
+    maps = scoring.margin_map(
+        output.patch_margins, images, size, refinement_radius=config.refinement_radius
+    )
     # In pixels of a map of the full size, as the detector smooths it.
     sigma = config.smoothing_sigma * size / config.image_size
     margins = _thinned(scoring.smooth(maps, sigma))

@@ -1,4 +1,4 @@
-"""From similarities to maps: margins, up-sampling, smoothing, probabilities.
+"""From similarities to maps: margins, up-sampling, refinement, smoothing, probabilities.
 
 The margin (abnormal minus normal logit) is what is kept: at a logit scale of 100 the softmax
 saturates, ties thousands of pixels at 0 or 1, and cannot be undone.
@@ -9,6 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+# Of the guide's mean variance: where it varies less than that, the map is smoothed.
+REGULARISER = 0.1
+# About that of one grey level of 255 in a pre-processed image: less is noise.
+LEAST_VARIANCE = 3e-4
 
 
 def patch_logits(patch_tokens: Tensor, text_features: Tensor, logit_scale: float) -> Tensor:
@@ -24,6 +29,55 @@ def to_map(patch_values: Tensor, size: int) -> Tensor:
     return F.interpolate(grid, size=(size, size), mode="bilinear", align_corners=True)
 
 
+def margin_map(
+    patch_margins: Tensor, images: Tensor, size: int, *, refinement_radius: float
+) -> Tensor:
+    """Margins of patches as a map, its edges drawn to those of the image if that is asked for.
+
+    Args:
+        patch_margins: (B, L).
+        images: (B, 3, S, S), the pre-processed input.
+        size: of the map, in pixels.
+        refinement_radius: of the guided filter, in patches; 0 leaves the map as it is.
+
+    Returns:
+        (B, size, size).
+    """
+    maps = to_map(patch_margins.unsqueeze(-1), size).squeeze(1)
+    if refinement_radius <= 0:
+        return maps
+    grey = images.to(maps).mean(dim=1, keepdim=True)
+    guide = F.interpolate(grey, size=maps.shape[1:], mode="bilinear").squeeze(1)
+    pixels_per_patch = size / patch_margins.shape[1] ** 0.5
+    return guided_filter(maps, guide, max(1, round(refinement_radius * pixels_per_patch)))
+
+
+def guided_filter(maps: Tensor, guide: Tensor, radius: int) -> Tensor:
+    """In every window the least-squares fit of the map by the guide, mean over the windows.
+
+    Where map and guide go together, the map takes over the guide's edges; elsewhere it is
+    smoothed. Source: He, Sun and Tang, Guided Image Filtering, ECCV 2010; the regulariser is
+    relative to the guide's own mean variance, so that its contrast does not matter.
+
+    Args:
+        maps, guide: (B, H, W).
+        radius: a window is (2 radius + 1) pixels wide and high; edges are mirrored.
+
+    Returns:
+        (B, H, W).
+    """
+    window = maps.new_full((2 * radius + 1,), 1 / (2 * radius + 1))
+    moments = torch.cat((guide, maps, guide * maps, guide * guide))
+    mean_guide, mean_map, mean_product, mean_square = _filtered(moments, window).chunk(4)
+    variance = (mean_square - mean_guide**2).clamp(min=0)
+    usual = variance.mean(dim=(1, 2), keepdim=True)
+    slope = mean_product - mean_guide * mean_map
+    slope = slope / (variance + REGULARISER * usual + LEAST_VARIANCE)
+    offset = mean_map - slope * mean_guide
+    slope, offset = _filtered(torch.cat((slope, offset)), window).chunk(2)
+    return slope * guide + offset
+
+
 def smooth(maps: Tensor, sigma: float) -> Tensor:
     """Gaussian smoothing of (B, H, W), edges mirrored, cut off at four sigma.
 
@@ -34,7 +88,12 @@ def smooth(maps: Tensor, sigma: float) -> Tensor:
     radius = int(4 * sigma + 0.5)
     offsets = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = kernel / kernel.sum()
+    return _filtered(maps, kernel / kernel.sum())
+
+
+def _filtered(maps: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve (B, H, W) with an odd kernel along rows and columns, edges mirrored."""
+    radius = len(kernel) // 2
     rows = _mirrored(maps, radius, dim=1).unsqueeze(1)
     rows = F.conv2d(rows, kernel.view(1, 1, -1, 1)).squeeze(1)
     columns = _mirrored(rows, radius, dim=2).unsqueeze(1)

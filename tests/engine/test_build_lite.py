@@ -160,8 +160,8 @@ def test_the_threshold_holds_for_the_worst_unseen_kind() -> None:
         margins=np.concatenate([calm, odd, np.full(20, 2.0)]),
         anomalous=np.arange(222) >= 202,
         kinds=np.array(["calm"] * 101 + ["odd"] * 101 + ["odd"] * 20),
-        patch_margins=np.array([-1.0, -0.5, 0.5, 1.0]),
-        patch_masks=np.array([False, False, True, True]),
+        pixel_margins=np.array([-1.0, -0.5, 0.5, 1.0]),
+        pixel_masks=np.array([False, False, True, True]),
     )
     metadata = metadata_of(judged, Recipe())
     _check(Path("lite.safetensors"), metadata)

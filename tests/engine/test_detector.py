@@ -13,6 +13,7 @@ import adaclip
 from adaclip.engine import detector as detector_module
 from adaclip.engine.detector import Detector, load_detector
 from adaclip.errors import AdaClipError, CheckpointError, ImageError, InputError
+from adaclip.types import Detection
 from tests.tiny import write_tiny
 
 
@@ -45,11 +46,14 @@ def test_result_describes_the_image_at_its_own_size(detector: Detector) -> None:
         result.model_margin_map[0, 0] = 1.0
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(
-    ("precision", "least"), [("fp32", 0), ("bf16", 0), ("fp32", 28), ("bf16", 28)]
+    "treatment", [{}, {"least_image_size": 28}, {"refinement_radius": 1.0, "smoothing_sigma": 0.0}]
 )
-def test_batch_size_moves_no_score(tmp_path: Path, precision: str, least: int) -> None:
-    checkpoint = write_tiny(tmp_path / "tiny.safetensors", least_image_size=least)
+def test_batch_size_moves_no_score(
+    tmp_path: Path, precision: str, treatment: dict[str, float]
+) -> None:
+    checkpoint = write_tiny(tmp_path / "tiny.safetensors", **treatment)
     detector = load_detector(checkpoint, device="cpu", precision=precision)  # type: ignore[arg-type]
     images = pictures(7)
     alone = [detector.detect([image], "screw")[0] for image in images]
@@ -60,6 +64,25 @@ def test_batch_size_moves_no_score(tmp_path: Path, precision: str, least: int) -
             assert other.model_margin_map.shape == (56, 56)
             assert abs(one.anomaly_score - other.anomaly_score) < 1e-3
             assert np.abs(one.anomaly_map - other.anomaly_map).max() < 1e-3
+
+
+def test_refinement_draws_the_map_to_the_image_and_moves_no_score(tmp_path: Path) -> None:
+    image = np.zeros((56, 56, 3), np.uint8)
+    image[:, 30:] = 200
+    plain, refined = (
+        load_detector(
+            write_tiny(tmp_path / f"{radius}.safetensors", refinement_radius=radius),
+            device="cpu",
+            precision="fp32",
+        ).detect([image], "tile")[0]
+        for radius in (0.0, 1.0)
+    )
+    assert refined.anomaly_margin == plain.anomaly_margin
+
+    def largest_step(found: Detection) -> int:
+        return int(np.abs(np.diff(found.model_margin_map, axis=1)).mean(axis=0).argmax())
+
+    assert abs(largest_step(refined) - 29) <= 1 < abs(largest_step(plain) - 29)
 
 
 def test_same_call_gives_same_bits_whatever_ran_before(detector: Detector) -> None:
