@@ -88,8 +88,8 @@ class Detection:
     class_name: str
     checkpoint: str
     image_size: tuple[int, int]  # (H, W) of the image given
-    model_margin_map: np.ndarray  # (S, S) float32, logits: abnormal minus normal, smoothed
-    model_anomaly_map: np.ndarray  # (S, S) float32, 0-1, smoothed after the softmax, as published
+    model_margin_map: np.ndarray  # (S, S) float32, logits, refined or smoothed
+    model_anomaly_map: np.ndarray  # (S, S) float32, 0-1; smoothed after the softmax, as published
     anomaly_margin: float  # image level, logits
     anomaly_score: float  # image level, 0-1
     seconds: float  # wall time of the model's work for this image

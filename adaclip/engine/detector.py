@@ -67,8 +67,8 @@ def load_detector(
 class _Maps:
     """A batch's results on the CPU."""
 
-    margins: Tensor  # (B, S, S) smoothed
-    probabilities: Tensor  # (B, S, S) smoothed
+    margins: Tensor  # (B, S, S) refined, smoothed
+    probabilities: Tensor  # (B, S, S)
     image_margins: Tensor  # (B,)
 
 

@@ -19,7 +19,7 @@ from adaclip.errors import AdaClipError, InputError
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
 from adaclip.model import scoring
 
-# Pixel metrics look at every so many-th pixel both ways; maps are far smoother than that.
+# Pixel metrics look at every so many-th pixel both ways: neighbours hardly differ.
 PIXEL_STRIDE = 4
 # A quantile of fewer normal images would be a guess.
 LEAST_NORMALS = 20
@@ -58,8 +58,8 @@ class Readings:
     anomalous: np.ndarray  # (N,) bool
     margins: np.ndarray  # (N,) logits
     masks: Sequence[np.ndarray | None]  # (P,) bool each
-    pixel_margins: Sequence[np.ndarray]  # (P,) float32, smoothed logits
-    pixel_scores: Sequence[np.ndarray]  # (P,) float32, smoothed probabilities
+    pixel_margins: Sequence[np.ndarray]  # (P,) float32, finished maps of margins
+    pixel_scores: Sequence[np.ndarray]  # (P,) float32, the same of probabilities
 
 
 def choose_metric(metric: TrainMetric, images: Sequence[TrainingImage]) -> str | None:
@@ -123,7 +123,7 @@ def readings(
 def _outputs(
     trained: TrainingModel, device: Device, precision: str, batch: Batch
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Image margins (B,), thinned smoothed margins and probabilities (B, P, P), on the CPU."""
+    """Image margins (B,), thinned maps of margins and probabilities (B, P, P), on the CPU."""
     found = _computed(trained, device, batch)
     if not all(bool(values.isfinite().all()) for values in found):
         with fp32_blocks(trained.model, precision):

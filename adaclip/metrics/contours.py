@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-# Shares of the map's side. Texture finer than the first is no contour: the map itself is smoothed
-# as much. The second is half a patch of ViT/14 at 518.
+# Shares of the map's side. Texture finer than the first is no contour: published maps are
+# smoothed as much. The second is half a patch of ViT/14 at 518.
 _GRAIN, _REACH = 4 / 518, 7 / 518
 _STRONGEST = 0.1  # of all pixels, by gradient
 
