@@ -156,4 +156,6 @@
     queued = true;
     requestAnimationFrame(() => { queued = false; applySort(); settle(); describe(); });
   }).observe(document.body, { childList: true, subtree: true });
+
+  document.documentElement.dataset.keys = "ready";  // what waits to press one can know
 }

@@ -34,6 +34,8 @@ def watched(chromium: Any, url: str, *, patience: int = PATIENCE) -> Iterator[Ca
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(f"{url}/?{query}")
         page.wait_for_selector("#tabs")
+        # Under load the page is there before its scripts are.
+        page.wait_for_selector("html[data-keys=ready]")
         pages.append(page)
         return page
 
