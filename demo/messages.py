@@ -65,6 +65,10 @@ DOWNLOADS = {
     "zip": "Everything ZIP",
 }
 STRETCHED = "Stretched to this picture: colours cannot be compared with another picture's."
+MAP_THRESHOLD_ORIGIN = (
+    "Recommended: where regions overlapped known defects best (max-F1) when the checkpoint was "
+    "calibrated; 0.5 if it was not."
+)
 NOT_CALIBRATED = "The score ranks pictures; it is not a probability."
 
 SET_BY_YOU = "set by you"

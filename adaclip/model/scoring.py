@@ -30,7 +30,7 @@ def to_map(patch_values: Tensor, size: int) -> Tensor:
 
 
 def margin_map(
-    patch_margins: Tensor, images: Tensor, size: int, *, refinement_radius: float
+    patch_margins: Tensor, images: Tensor, size: int, refinement_radius: float
 ) -> Tensor:
     """Margins of patches as a map, its edges drawn to those of the image if that is asked for.
 

@@ -187,6 +187,7 @@ def _judge(chosen: CheckpointInfo) -> dict:
         _title("How strict")
         threshold = _slider(chosen.threshold.value, "Picture threshold", "threshold")
         map_threshold = _slider(look.map_threshold, "Map threshold", "map-threshold")
+        html(f'<p class="hint">{messages.MAP_THRESHOLD_ORIGIN}</p>')
         min_area = gr.Slider(
             0.0,
             MAX_AREA_PERCENT,

@@ -203,3 +203,13 @@ def test_named_backbones_of_open_clip_fit(name: str) -> None:
 def test_image_size_must_be_a_multiple_of_the_patch() -> None:
     with pytest.raises(CheckpointError, match="not a multiple"):
         fit_to_image_size(build_clip(TINY_CLIP), 60)
+
+
+def test_members_that_treat_maps_differently_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADACLIP_HOME", str(tmp_path))
+    write_tiny(tmp_path / "plain.safetensors")
+    write_tiny(tmp_path / "refined.safetensors", refinement_radius=1.0)
+    with pytest.raises(CheckpointError, match="treat maps differently"):
+        load_detector("plain+refined", device="cpu")
