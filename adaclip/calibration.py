@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaclip.annotation import Annotation, truth_of
+from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 
 MAX_F1, QUANTILE = "max F1", "quantile of normals"
@@ -93,7 +94,7 @@ class _Scores:
 def suggest(
     annotations: Iterable[Annotation], *, quantile: float = 0.95, resamples: int = 1000
 ) -> list[Suggestion]:
-    """A suggestion for each class and checkpoint among current annotations, by name.
+    """A suggestion for each class and checkpoint among current annotations, by name in words.
 
     With enough of both kinds the threshold is the one of the highest F1; with normal pictures
     alone it lets `quantile` (0-1) of them pass. Raises InputError for a quantile outside 0.5-1.
@@ -102,7 +103,7 @@ def suggest(
         raise InputError(f"the quantile is {quantile}; it has to be from 0.5 to below 1")
     groups: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
     for row in annotations:
-        groups[row.class_name, row.checkpoint_id].append(row)
+        groups[spoken(row.class_name), row.checkpoint_id].append(row)
     return [
         _suggestion(class_name, checkpoint, rows, quantile, resamples)
         for (class_name, checkpoint), rows in sorted(groups.items())
@@ -110,10 +111,10 @@ def suggest(
 
 
 def quality(annotations: Iterable[Annotation]) -> list[Quality]:
-    """For each class among current annotations, what is still needed, by name."""
+    """For each class among current annotations, what is still needed, by name in words."""
     groups: dict[str, list[Annotation]] = defaultdict(list)
     for row in annotations:
-        groups[row.class_name].append(row)
+        groups[spoken(row.class_name)].append(row)
     return [_quality(class_name, rows) for class_name, rows in sorted(groups.items())]
 
 

@@ -28,7 +28,12 @@ ALLOWED = {
     "adaclip.model": (*NOUNS, "adaclip.sentences", "adaclip.data", "adaclip.model"),
     "adaclip.annotation": NOUNS,
     "adaclip.agreement": (*NOUNS, "adaclip.annotation"),
-    "adaclip.calibration": (*NOUNS, "adaclip.annotation", "adaclip.metrics"),
+    "adaclip.calibration": (
+        *NOUNS,
+        "adaclip.annotation",
+        "adaclip.data.registry",
+        "adaclip.metrics",
+    ),
     "adaclip.stores": (*NOUNS, "adaclip.annotation", "adaclip.stores"),
     **dict.fromkeys(
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -125,6 +127,16 @@ def test_wilson_is_scipys():
         oracle = binomtest(count, total).proportion_ci(method="wilson")
         assert (rate.low, rate.high) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
     assert wilson(0, 0) is None
+
+
+def test_one_class_however_its_name_is_written():
+    rows = labels([0.1] * 12, [0.9] * 5, class_name="metal_nut")
+    more = labels([0.1] * 13, [0.9] * 7, class_name="metal nut")
+    rows += [replace(row, pixel_sha256=f"more-{row.pixel_sha256}") for row in more]
+    [suggested], [needed] = suggest(rows), quality(rows)
+    assert suggested.threshold == pytest.approx(0.5)
+    assert (suggested.class_name, suggested.normal, suggested.anomalous) == ("metal nut", 25, 12)
+    assert (needed.class_name, needed.normal, needed.anomalous) == ("metal nut", 25, 12)
 
 
 def test_quality_says_what_is_needed_for_what():

@@ -223,6 +223,16 @@ def test_single_class_mask_less_and_empty_runs_say_why(open_page):
     assert "no images" in page.text_content("#chart-histogram")
 
 
+def test_runs_without_a_shared_picture_have_no_empty_charts(open_page):
+    address = "tab=benchmark&run=lite-box&view=compare&against="
+    page = open_page(address + "calm")
+    page.wait_for_selector("#bench-versus .notice")
+    assert not page.is_visible("#card-deltas")
+    page.goto(f"{page.url.split('?')[0]}?{address}mvtec-box")
+    page.wait_for_selector("#card-deltas .scatterlayer .point")
+    assert page.is_visible("#card-agreement")
+
+
 @pytest.mark.parametrize("width", [390, 1400])
 def test_dark_labels_are_readable_and_nothing_is_wider_than_the_screen(open_page, width):
     page = open_page("tab=benchmark&run=lite-box&__theme=dark", width, 850)
