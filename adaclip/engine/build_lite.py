@@ -68,7 +68,7 @@ MoreKinds = Mapping[str, Entry]
 class Recipe:
     """Everything that decides the result."""
 
-    rounds: tuple[int, ...] = (2200, 2000)  # steps; see `_rate`
+    steps: int = 6000
     pairs: int = 4
     sizes: tuple[int, ...] = (252, 252, 308, 364, 518)
     learning_rate: float = 2e-3
@@ -81,11 +81,6 @@ class Recipe:
     validation_sizes: tuple[int, ...] = (308, 420, 518)
     validation_batches: int = 96
     seed: int = 1  # of the pictures, too
-
-    @property
-    def steps(self) -> int:
-        """Of all rounds together."""
-        return sum(self.rounds)
 
     def training(self, collection: MoreKinds) -> PicturePairs:
         """What is trained on: every kind, those of a collection included, but the unseen."""
@@ -165,7 +160,7 @@ class Training:
             weight_decay=recipe.weight_decay,
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _rate(step, recipe.rounds)
+            self.optimizer, lambda step: _rate(step, recipe.steps)
         )
         self.average = [p.detach().clone() for p in self.learned]
 
@@ -245,15 +240,9 @@ def train(
     training.finish()
 
 
-def _rate(step: int, rounds: tuple[int, ...]) -> float:
-    """The share of the learning rates: up and down once a round, half as high as the last time."""
-    share = 1.0
-    for steps in rounds:
-        if step < steps:
-            return share * min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        step -= steps
-        share /= 2
-    return 0.0
+def _rate(step: int, steps: int) -> float:
+    """The share of the learning rates: a short way up, a long way down to nothing."""
+    return min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
 def main() -> None:
@@ -273,17 +262,15 @@ def main() -> None:
         help="free pictures to train on as well; adaclip.data.synthetic.collecting gathers them",
     )
     parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
-    parser.add_argument(
-        "--steps", type=int, nargs="+", default=Recipe.rounds, help="of each round, one or more"
-    )
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="of the pictures, not 2")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     arguments = parser.parse_args()
     if arguments.seed == VALIDATION_SEED:
         parser.error(f"--seed {VALIDATION_SEED} is that of the pictures it is judged on")
     rate = 0.5 if arguments.init else 1.0
-    rounds = () if arguments.mean else tuple(arguments.steps)
-    recipe = replace(Recipe(), rounds=rounds, seed=arguments.seed, rate_factor=rate)
+    steps = 0 if arguments.mean else arguments.steps
+    recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
     try:
         collection = collected_kinds(arguments.collection) if arguments.collection else {}
     except InputError as problem:
