@@ -33,6 +33,7 @@ from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import Entry
 from adaclip.data.synthetic.collected import collected_kinds
 from adaclip.engine import lite_calibration
+from adaclip.engine.device import get_device
 from adaclip.engine.lite_model import (
     LITE_MODEL,
     LITE_PREPROCESSING,
@@ -40,6 +41,7 @@ from adaclip.engine.lite_model import (
     mean_of,
     model_of,
     new_model,
+    place,
     run,
     standardise,
 )
@@ -147,6 +149,7 @@ class Training:
 
     def __init__(self, model: AdaCLIP, recipe: Recipe, collection: MoreKinds) -> None:
         self.model, self.recipe, self.step = model, recipe, 0
+        self.device = model.clip.positional_embedding.device
         torch.manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.pictures = recipe.training(collection)
@@ -166,9 +169,10 @@ class Training:
 
     def take(self, batch: Batch) -> float:
         """One step; the loss."""
+        batch = batch.to(self.device)
         # One template at a time: a quarter of the text, and no two steps the same.
         name = name_for(batch, self.rng)
-        ids = text_prompts.tokenize(name)[self.rng.integers(4) :: 4]
+        ids = text_prompts.tokenize(name)[self.rng.integers(4) :: 4].to(self.device)
         output = run(self.model, batch.images, ids)
         loss = loss_of(output, batch.masks, self.recipe.stage_loss_weight)
         self.optimizer.zero_grad()
@@ -196,8 +200,9 @@ class Training:
 
     def load(self, path: Path) -> None:
         """Go on from where `save` was called."""
-        state = torch.load(path, weights_only=True)
-        self.step, self.average = state["step"], state["average"]
+        state = torch.load(path, weights_only=True, map_location="cpu")
+        self.step = state["step"]
+        self.average = [values.to(self.device) for values in state["average"]]
         self._put(state["learned"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -227,7 +232,7 @@ def train(
     if state.exists():
         training.load(state)
     elif fresh:
-        standardise(model, [training.pictures[0].images])
+        standardise(model, [training.pictures[0].images.to(training.device)])
     rest = range(training.step, recipe.steps)
     losses: list[float] = []
     started = time.monotonic()
@@ -245,8 +250,7 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
-def main() -> None:
-    """Draw, train, calibrate, save."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -264,7 +268,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--seed", type=int, default=Recipe.seed, help="of the pictures, not 2")
+    parser.add_argument("--device", default="auto", help="to train on: auto, cpu or cuda")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    return parser
+
+
+def main() -> None:
+    """Draw, train, calibrate, save."""
+    parser = _parser()
     arguments = parser.parse_args()
     if arguments.seed == VALIDATION_SEED:
         parser.error(f"--seed {VALIDATION_SEED} is that of the pictures it is judged on")
@@ -272,6 +283,7 @@ def main() -> None:
     steps = 0 if arguments.mean else arguments.steps
     recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
     try:
+        device = get_device(arguments.device).torch_device
         collection = collected_kinds(arguments.collection) if arguments.collection else {}
     except InputError as problem:
         parser.error(str(problem))
@@ -283,7 +295,9 @@ def main() -> None:
         model = model_of(arguments.init) if arguments.init else new_model(arguments.backbone)
         state, fresh = arguments.out.with_suffix(".state"), not arguments.init
         workers = arguments.workers
+        place(model, device)
         train(model, recipe, state, collection=collection, workers=workers, fresh=fresh)
+        place(model, torch.device("cpu"))  # where most will use it
     finish(model, recipe, arguments.out)
     if collection:
         unseen = recipe.validation(UNSEEN_COLLECTED, collection)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.engine.device import cpu_has_bf16
+from adaclip.engine.device import choose_precision, get_device
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.adapters import LowRankChange
 from adaclip.model.backbone import build_clip
@@ -110,9 +110,17 @@ class LearnedParts:
         return [*self.new, *self.text, *self.adapters]
 
 
+def place(model: AdaCLIP, device: torch.device) -> None:
+    """Bring all of a model to a device, its encoders included."""
+    model.to(device)
+    model.clip.to(device)
+
+
 def run(model: AdaCLIP, images: Tensor, ids: Tensor) -> ModelOutput:
-    """The model's output; the heavy arithmetic in bf16 where the CPU is fast in it."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=cpu_has_bf16()):
+    """The model's output; the heavy arithmetic in bf16 where the images' device is fast in it."""
+    device = images.device
+    bf16 = choose_precision(get_device(str(device)), "auto") == "bf16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
         class_token, tokens = model.encode_image(images, None)
         # The first pass feeds the dynamic prompts; it is a fact about the picture, not learned.
         first_pass = class_token.float().detach()

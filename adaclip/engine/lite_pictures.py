@@ -7,7 +7,7 @@ and print among it, cannot be what makes it anomalous.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,10 @@ class Batch:
     masks: Tensor  # (B, G, G) 0-1, G = size / PATCH * POINTS_PER_PATCH
     class_names: tuple[str, ...]  # one per pair
     kinds: tuple[str, ...]  # the synthesiser's word for what it drew, one per pair
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return replace(self, images=self.images.to(device), masks=self.masks.to(device))
 
 
 class PicturePairs(Dataset[Batch]):
