@@ -1,14 +1,23 @@
-"""The synthetic set: the same for everybody, and what its card says."""
+"""The synthetic set: the same for everybody and in every version, and what its card says.
+
+`benchmark_pictures.json` keeps what some of its pictures look like. A change that fails the test
+of them makes all earlier results on the set void. If it is meant, write the file again:
+
+    python -m tests.data.test_benchmark_set
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adaclip.data import benchmark_set
-from adaclip.data.benchmark_set import draw, entries, write
+from adaclip.data.benchmark_set import Entry, draw, entries, write
 from adaclip.data.cards import card
 from adaclip.data.checks import check
 from adaclip.data.samples import load_samples, read_mask
@@ -20,6 +29,8 @@ from adaclip.data.synthetic import (
     OBJECT_KINDS,
 )
 from adaclip.errors import DatasetError, InputError
+
+KEPT = Path(__file__).with_name("benchmark_pictures.json")
 
 
 def test_the_card_is_of_the_code():
@@ -76,6 +87,45 @@ def test_a_picture_is_drawn_by_its_path_and_always_the_same():
     assert not normal.mask.any()
 
 
+def pinned():
+    """Of every kind a normal picture and a defective one, every type of defect among them."""
+    for place, name in enumerate(BENCHMARK_KINDS):
+        for wanted in (None, BENCHMARK_DEFECTS[place % len(BENCHMARK_DEFECTS)]):
+            yield next(e for e in entries() if (e.class_name, e.defect_type) == (name, wanted))
+
+
+def look(entry: Entry):
+    """What a picture looks like: grey levels of 6 x 6 fields, its grain, its mask's share.
+
+    Grain is the mean difference of neighbouring pixels in grey levels.
+    """
+    picture = draw(entry.rel_path)
+    grey = Image.fromarray(picture.image).convert("L")
+    fields = np.asarray(grey.resize((6, 6), Image.Resampling.BOX))
+    grain = np.abs(np.diff(np.asarray(grey, np.float32), axis=1)).mean()
+    return {
+        "grey": fields.tolist(),
+        "grain": round(float(grain), 2),
+        "mask": round(float(picture.mask.mean()), 5),
+    }
+
+
+@pytest.mark.parametrize("entry", list(pinned()), ids=lambda entry: entry.rel_path)
+def test_pictures_look_as_they_always_did(entry):
+    """With a little room for other versions of the libraries."""
+    now, before = look(entry), json.loads(KEPT.read_text())[entry.rel_path]
+    np.testing.assert_allclose(now["grey"], before["grey"], atol=1.5)
+    assert now["grain"] == pytest.approx(before["grain"], rel=0.02, abs=0.02)
+    assert now["mask"] == pytest.approx(before["mask"], rel=0.02)
+
+
+def test_every_kind_and_defect_of_the_set_is_kept():
+    kept = json.loads(KEPT.read_text())
+    assert set(kept) == {entry.rel_path for entry in pinned()}
+    assert {path.split("/")[0] for path in kept} == set(BENCHMARK_KINDS)
+    assert {path.split("/")[2] for path in kept} == {"good", *BENCHMARK_DEFECTS}
+
+
 def test_a_path_outside_of_the_set_is_refused():
     with pytest.raises(InputError, match="the synthetic set has no such picture"):
         draw("gasket/test/good/../000.png")
@@ -118,3 +168,13 @@ def test_an_earlier_copy_may_be_written_again_and_no_other_folder(tmp_path, monk
         write(tmp_path)
     with pytest.raises(DatasetError, match="cannot be written to"):
         write(tmp_path / "holiday.jpg")
+
+
+def keep():
+    """Write anew what the pictures look like, one of them a line."""
+    lines = [f"{json.dumps(e.rel_path)}: {json.dumps(look(e))}" for e in pinned()]
+    KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    keep()
