@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_max_pool2d
 
 from adaclip.config import TrainMetric
 from adaclip.engine.device import Device
@@ -52,7 +53,10 @@ NO_VALIDATION = Validation(
 
 @dataclass(frozen=True, kw_only=True)
 class Readings:
-    """A model's outputs for held-out images, pixels thinned out by PIXEL_STRIDE."""
+    """A model's outputs for held-out images, maps thinned out by PIXEL_STRIDE.
+
+    A mask says of each pixel that is left whether there is a defect in the square it stands for.
+    """
 
     groups: Sequence[tuple[str, str]]  # (dataset, class) of each
     anomalous: np.ndarray  # (N,) bool
@@ -72,7 +76,10 @@ def choose_metric(metric: TrainMetric, images: Sequence[TrainingImage]) -> str |
     """
     if not images:
         if metric != "auto":
-            raise InputError(f"the metric {metric} needs held-out images; set validation")
+            raise InputError(
+                f"the metric {metric} needs held-out images; hold out a share of the images, or "
+                "name a folder to validate on"
+            )
         return None
     both_kinds = len({image.anomalous for image in images}) == 2
     has_masks = any(image.anomalous and image.masked for image in images)
@@ -106,7 +113,7 @@ def readings(
         margins += outputs[0].tolist()
         pixel_margins += [values.numpy().ravel() for values in outputs[1]]
         pixel_scores += [values.numpy().ravel() for values in outputs[2]]
-        thin = _thinned(batch.masks).numpy() > 0.5
+        thin = _thinned_masks(batch.masks)
         known = batch.has_mask.tolist()
         masks += [thin[row].ravel() if known[row] else None for row in range(len(known))]
     return Readings(
@@ -156,6 +163,12 @@ def _computed(
 def _thinned(maps: Tensor) -> Tensor:
     first = PIXEL_STRIDE // 2
     return maps[:, first::PIXEL_STRIDE, first::PIXEL_STRIDE]
+
+
+def _thinned_masks(masks: Tensor) -> np.ndarray:
+    """(B, S, S) to (B, P, P) bool: no defect is lost between the pixels that are left."""
+    side = _thinned(masks).shape[-1]
+    return adaptive_max_pool2d(masks[:, None], side)[:, 0].numpy() > 0.5
 
 
 def judge(found: Readings, quantile: float) -> Validation:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from adaclip.engine.training_validation import Readings, choose_metric, judge
+from adaclip.engine.training_validation import (
+    Readings,
+    _thinned,
+    _thinned_masks,
+    choose_metric,
+    judge,
+)
 from adaclip.errors import InputError
 from tests.engine.test_trainer_data import labelled
 
@@ -22,6 +29,20 @@ def test_the_metric_must_be_defined_on_what_is_held_out() -> None:
         choose_metric("image_max_f1", anomalous)
     with pytest.raises(InputError, match="no held-out anomalous image has a mask"):
         choose_metric("pixel_auroc", labelled(5, 0, 1))
+
+
+@pytest.mark.parametrize("side", [56, 57, 58, 59, 518])
+def test_no_pixel_of_a_mask_is_lost_between_those_validated_on(side: int) -> None:
+    """Of any size: a pixel anywhere is in the square of a pixel close by."""
+    for pixel in {*range(0, side, 17), side - 2, side - 1}:
+        mask = torch.zeros(1, side, side)
+        mask[0, pixel, side - 1 - pixel] = 1
+        thin = _thinned_masks(mask)
+        assert thin.shape == _thinned(mask).shape
+        rows, columns = np.nonzero(thin[0])
+        assert 1 <= len(rows) <= 4
+        assert np.abs(4 * rows + 2 - pixel).max() <= 4
+        assert np.abs(4 * columns + 2 - (side - 1 - pixel)).max() <= 4
 
 
 def made_up(normals: int = 200, anomalies: int = 100) -> Readings:
