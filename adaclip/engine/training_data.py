@@ -18,6 +18,7 @@ import numpy as np
 
 from adaclip.config import PreprocessingConfig, TrainConfig
 from adaclip.data.augmentation import fit_mask, mosaic
+from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.images import printable, read_image
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.registry import spoken
@@ -25,12 +26,12 @@ from adaclip.data.samples import Sample, load_samples, read_mask
 from adaclip.data.synthetic import generate
 from adaclip.errors import AdaClipError, DatasetError
 
-SYNTHETIC = "synthetic"
 # From here on something is wrong with the folder, not with a file.
 MOST_UNUSABLE = 0.1
 # `generate` draws no smaller picture.
 _SMALLEST_DRAWN = 64
-_SYNTHETIC_SERIES = 1000
+# Above the benchmark's series and those that `lite` is built and judged on.
+_FIRST_SERIES = 1_000_000
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -113,7 +114,8 @@ def gather(
 
     Raises:
         DatasetError: no images, only normal or only anomalous ones, more than a tenth of a
-            folder unusable, or an image both trained and validated on.
+            folder unusable, the synthetic benchmark set, or an image both trained and validated
+            on.
     """
     if not config.auxiliary and not config.synthetic:
         raise DatasetError("nothing to train on; name dataset folders or ask for drawn pictures")
@@ -141,12 +143,11 @@ def gather(
 
 def drawn_images(seed: int, count: int) -> list[TrainingImage]:
     """`count` pictures of the synthesiser, every other one defective."""
-    # A series of its own: nothing else that is drawn uses such seeds.
-    series = _SYNTHETIC_SERIES + seed
+    series = _FIRST_SERIES + seed
     return [
         TrainingImage(
-            dataset=SYNTHETIC,
-            group=SYNTHETIC,
+            dataset=SYNTHETIC_KEY,
+            group=SYNTHETIC_KEY,
             anomalous=bool(index % 2),
             masked=True,
             name=f"drawn picture {index} of series {series}",
@@ -267,6 +268,12 @@ def _of_folder(text: str) -> list[TrainingImage]:
     samples = load_samples(Path(folder), key or None, split="test")
     if not samples:
         raise DatasetError(f"{printable(folder)}: no images found; check the folder")
+    # Drawn pictures go by the same name, so a checkpoint could not say which of them it has seen.
+    if samples[0].dataset == SYNTHETIC_KEY:
+        raise DatasetError(
+            f"{printable(folder)}: is the synthetic benchmark set, which is to judge on alone; "
+            "leave it out, or ask for drawn pictures instead: they are of other kinds"
+        )
     return [
         TrainingImage(
             dataset=sample.dataset,

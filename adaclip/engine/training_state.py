@@ -21,7 +21,8 @@ from torch import Tensor
 
 from adaclip import __version__
 from adaclip.config import TrainConfig
-from adaclip.engine.training_data import SYNTHETIC, TrainingData, counts
+from adaclip.data.cards import SYNTHETIC_KEY
+from adaclip.engine.training_data import TrainingData, counts
 from adaclip.engine.training_model import TrainingModel
 from adaclip.engine.training_validation import Validation
 from adaclip.errors import InputError, StoreError
@@ -29,7 +30,8 @@ from adaclip.stores.files import write_bytes
 from adaclip.stores.metadata import FORMAT, METADATA_KEY
 
 STATE_FORMAT = 1
-# Fields that may differ when a run is resumed: they do not decide what an epoch does.
+# Fields that may differ when a run is resumed: the training stays the same, though another device
+# rounds in its own way.
 _FREE = frozenset({"out", "resume", "epochs", "device"})
 # What `details.recipe` tells: no paths, as the file may be passed on, and nothing said elsewhere.
 _RECIPE = (
@@ -52,7 +54,7 @@ def prepare_output(out: Path, *, resume: bool) -> None:
     """
     state = state_path(out)
     if resume and not state.is_file():
-        raise InputError(f"nothing to resume: there is no {state}; leave out resume")
+        raise InputError(f"nothing to resume: there is no {state}; start the run anew")
     if not resume:
         for path in (out, state):
             if path.exists():
@@ -147,7 +149,7 @@ def _seen_before(trained: TrainingModel) -> tuple[str, ...]:
 
 
 def _note(trained_on: list[str], held_out: list[str]) -> str:
-    real = [name for name in trained_on if name != SYNTHETIC]
+    real = [name for name in trained_on if name != SYNTHETIC_KEY]
     sentences = []
     if real:
         names = " and ".join(real)
@@ -208,12 +210,15 @@ def load_state(
     different = [name for name in ours if ours[name] != stored.get(name)]
     if different:
         changes = "; ".join(f"{n} was {stored.get(n)!r}, is {ours[n]!r}" for n in different)
-        raise InputError(f"{path} belongs to another run: {changes}; resume with the same options")
+        raise InputError(
+            f"{path} belongs to another run: {changes}; resume with the same options, or start "
+            f"another run from {out.name}"
+        )
     if fingerprint != data.fingerprint:
         now = len(data.training) + len(data.validation)
         raise InputError(
             f"the images have changed since {path} was written ({images} then, {now} now); "
-            "bring them back or start the run anew"
+            f"bring them back, or start another run from {out.name}"
         )
     trained.model.load_state_dict(learned)
     return run

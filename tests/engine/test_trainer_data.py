@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from adaclip.config import PreprocessingConfig, TrainConfig
+from adaclip.data import benchmark_set
 from adaclip.data.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, generate
 from adaclip.engine.training_data import (
     TrainingData,
@@ -20,7 +21,8 @@ from adaclip.engine.training_data import (
     hold_out,
     read_ahead,
 )
-from adaclip.errors import DatasetError
+from adaclip.errors import DatasetError, InputError
+from tests.data import trees
 from tests.engine.training_set import picture, save, write_set
 
 
@@ -54,6 +56,49 @@ def test_a_tree_of_classes_is_read_with_masks_and_spoken_names(tmp_path: Path) -
     assert mask.sum() == 24 * 24
     assert pixels[mask].mean(axis=0).tolist() == [20, 30, 200]
     assert not next(i for i in data.training if not i.anomalous).read(56)[1].any()  # type: ignore[union-attr]
+
+
+def test_a_published_layout_is_read_as_it_lies(tmp_path: Path) -> None:
+    data = gathered(trees.visa(tmp_path / "VisA"))
+    labels = [(image.dataset, image.group, image.anomalous) for image in data.training]
+    assert sorted(labels) == [
+        ("visa", group, anomalous)
+        for group in ("candle", "pcb1")
+        for anomalous in (False, False, True, True)
+    ]
+    for image in data.training:
+        mask = image.read(56)[1]
+        expected = trees.expected_mask()
+        np.testing.assert_array_equal(mask, expected if image.anomalous else False & expected)
+
+
+def test_a_manifest_is_read_with_its_classes_and_masks(tmp_path: Path) -> None:
+    root = tmp_path / "line"
+    rows = ["a.png,steel rod,0,", "b.png,steel rod,1,b_mask.png", "c.png,bolt,1,"]
+    for name in "abc":
+        trees.picture(root / f"{name}.png")
+    trees.mask(root / "b_mask.png")
+    trees.table(root / "manifest.csv", "image,class_name,anomalous,mask", *rows)
+    good, marked, bare = sorted(gathered(root).training, key=lambda image: image.name)
+    assert [image.group for image in (good, marked, bare)] == ["steel rod", "steel rod", "bolt"]
+    assert {image.dataset for image in (good, marked, bare)} == {"line"}
+    assert [image.anomalous for image in (good, marked, bare)] == [False, True, True]
+    assert [image.masked for image in (good, marked, bare)] == [True, True, False]
+    np.testing.assert_array_equal(marked.read(56)[1], trees.expected_mask())
+
+
+def test_a_key_before_the_folder_says_which_dataset_it_is(tmp_path: Path) -> None:
+    root = trees.mvtec_like(tmp_path / "mine", ("tile",))
+    for text, dataset in ((root, "mine"), (f"mvtec={root}", "mvtec")):
+        data = gather(TrainConfig(auxiliary=(str(text),), validation=0.0), workers=2)
+        assert {image.dataset for image in data.training} == {dataset}
+    with pytest.raises(DatasetError, match="is no copy of VisA"):
+        gather(TrainConfig(auxiliary=(f"visa={root}",)), workers=2)
+    with pytest.raises(InputError, match="there is no dataset 'nonsense'"):
+        gather(TrainConfig(auxiliary=(f"nonsense={root}",)), workers=2)
+    # A folder that is there is no key.
+    data = gathered(trees.mvtec_like(tmp_path / "mvtec=old", ("tile",)))
+    assert {image.dataset for image in data.training} == {"mvtec=old"}
 
 
 def test_masks_are_optional_and_an_empty_one_is_none(tmp_path: Path) -> None:
@@ -96,6 +141,22 @@ def test_what_the_benchmark_draws_is_never_trained_on() -> None:
         drawn = generate(*image.series, size=64, defective=image.anomalous)
         assert drawn.kind not in BENCHMARK_KINDS
         assert drawn.defect_type not in BENCHMARK_DEFECTS
+    lowest = drawn_images(seed=0, count=1)[0].series
+    assert lowest is not None
+    assert lowest[0] > benchmark_set.SEED
+
+
+def test_the_benchmark_on_disk_is_not_trained_or_validated_on(tmp_path: Path) -> None:
+    """Wherever it lies; a folder of the same name with other things in it is one's own."""
+    named = write_set(tmp_path / "synthetic", classes=("gasket", "key"))
+    moved = write_set(tmp_path / "moved", classes=BENCHMARK_KINDS, normal=1, anomalous=1)
+    own = write_set(tmp_path / "own" / "synthetic", classes=("plate",))
+    for root in (named, moved):
+        with pytest.raises(DatasetError, match="is the synthetic benchmark set"):
+            gathered(root)
+        with pytest.raises(DatasetError, match="is the synthetic benchmark set"):
+            gathered(own, validation=str(root))
+    assert {image.dataset for image in gathered(own).training} == {"synthetic-own"}
 
 
 @pytest.mark.parametrize(
