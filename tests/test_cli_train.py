@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 import adaclip
 from adaclip import cli
+from adaclip.cli import train as cli_train
 from adaclip.config import TrainConfig
-from adaclip.engine import trainer
+from adaclip.engine import trainer, training_step
 from adaclip.engine.trainer import Listeners
 from adaclip.errors import AdaClipError
 from tests.engine.training_set import write_set
@@ -124,6 +127,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def flags(folder: Path, out: Path, **changes: Any) -> list[str]:
+    """The command's words; a change to None leaves a flag out."""
     fields: dict[str, Any] = {
         "auxiliary": folder / "set",
         "backbone": folder / "tiny.safetensors",
@@ -134,7 +138,8 @@ def flags(folder: Path, out: Path, **changes: Any) -> list[str]:
         "device": "cpu",
         "precision": "fp32",
     } | changes
-    return ["train", *(f"--{name}={value}" for name, value in fields.items())]
+    given = {name: value for name, value in fields.items() if value is not None}
+    return ["train", *(f"--{name.replace('_', '-')}={value}" for name, value in given.items())]
 
 
 def test_a_line_for_each_epoch_and_one_for_the_result(
@@ -181,6 +186,56 @@ def test_an_interruption_before_the_first_epoch_keeps_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_after_a_failure_the_advice_leads_on(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From the second epoch on the loss is infinite; `--resume` meets that again, `--init` not."""
+    out, new = tmp_path / "out.safetensors", tmp_path / "new.safetensors"
+    advice = (
+        f"adaclip: {out} holds epoch 1, the last; to change an option, go on from it with "
+        f"--init {out} --out NEW.safetensors; --resume is for the same options\n"
+    )
+    whole = training_step.adaclip_loss
+    monkeypatch.setattr(
+        training_step,
+        "adaclip_loss",
+        lambda *a, **k: whole(*a, **k) * (float("inf") if out.exists() else 1.0),
+    )
+    command = flags(folder, out, validation=0)
+    for more, complaint in (
+        ([], "use a lower learning rate"),
+        (["--resume"], "use a lower learning rate"),
+        (["--resume", "--learning-rate=0.001"], "learning_rate was 0.01, is 0.001"),
+    ):
+        assert cli.main([*command, *more]) == 2
+        error = capsys.readouterr().err
+        assert complaint in error
+        assert error.endswith(advice)
+    monkeypatch.undo()
+    changed = {"backbone": None, "init": out, "learning_rate": 0.001}
+    assert cli.main(flags(folder, new, validation=0, **changed)) == 0
+    # Not this run's, so there is nothing to say of it.
+    assert cli.main(command) == 2
+    assert "holds epoch" not in capsys.readouterr().err
+
+
+def test_the_bar_shows_the_running_loss_and_the_validation(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        cli_train, "progress_bar", lambda **options: tqdm(file=screen, mininterval=0, **options)
+    )
+    assert cli.main(flags(folder, tmp_path / "out.safetensors", epochs=1)) == 0
+    shown = screen.getvalue()
+    assert re.search(r"epoch 1: +33%.* 2/6 .*loss \d\.\d{4}\]", shown)
+    assert re.search(r"validating: 100%.* 2/2 ", shown)
+    assert not re.search(r"(validating|checking images):.*loss", shown)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(folder: Path, tmp_path: Path) -> None:
     """As a process: what a terminal's Ctrl-C really does."""
@@ -204,9 +259,14 @@ def test_ctrl_c_keeps_the_last_epoch_and_resume_goes_on(folder: Path, tmp_path: 
     finally:
         process.kill()
     assert process.returncode == 130
-    kept = re.search(r"adaclip: interrupted; (.*) holds the best of (\d+) epochs", error)
+    kept = re.search(
+        r"adaclip: interrupted; (.*) holds epoch \d+, the best of (\d+) by image_auroc; "
+        r"--resume goes on after epoch (\d+)",
+        error,
+    )
     assert kept is not None, error
     assert kept[1] == str(out)
+    assert kept[2] == kept[3]
     assert "Traceback" not in error
     epochs = int(kept[2]) + 1
     assert cli.main([*flags(folder, out, epochs=epochs), "--resume"]) == 0

@@ -1,25 +1,27 @@
 """`train`: AdaCLIP's own training on auxiliary data; a line per epoch, then where the result is.
 
 Ctrl-C keeps what the last whole epoch left; `--resume` with the same options goes on from there.
+With other options, `--init` goes on from the file of the run before, into another file.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
-from adaclip.cli.streams import positive, progress_bar, unit_interval, write
+from adaclip.cli.streams import complain, positive, progress_bar, unit_interval, write
 from adaclip.config import Precision, TrainConfig, TrainMetric
 from adaclip.data.images import printable
-from adaclip.errors import AdaClipError
+from adaclip.errors import AdaClipError, CheckpointError
+from adaclip.stores.metadata import read_metadata
 
 if TYPE_CHECKING:
-    from adaclip.engine.trainer import EpochReport, TrainResult
+    from adaclip.engine.trainer import EpochReport, Progress, TrainResult
 
 _DESCRIPTION = """\
 Train AdaCLIP's prompts, generators and projections around a frozen backbone.
@@ -56,33 +58,36 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=unset,
         metavar="DATA",
-        help="dataset folders; KEY=FOLDER names the layout where it is not recognised",
+        help="dataset folders; where one is not recognised, KEY=FOLDER says which dataset it is "
+        "(`adaclip datasets` lists the keys)",
     )
     add(
         "--synthetic",
         type=int,
         default=defaults.synthetic,
         metavar="N",
-        help="also N drawn pictures, half of them defective",
+        help="have N pictures drawn to train on as well, half of them defective",
     )
     add(
         "--validation",
         default=str(defaults.validation),
         metavar="SHARE|DATA",
-        help="a share of the images to hold out (0: none), or a folder of other images",
+        help="images to judge each epoch and set the threshold on: a share of all, kept out of "
+        "training (0: none), or a folder of others",
     )
     add(
         "--metric",
         choices=get_args(TrainMetric),
         default=defaults.metric,
-        help="on the held-out images; the epoch with the highest is kept",
+        help="the epoch with the highest value on the held-out images is kept; auto: image_auroc, "
+        "or pixel_auroc where all of them are anomalous",
     )
     add(
         "--mosaic",
         type=unit_interval,
         default=defaults.mosaic,
         metavar="P",
-        help="how often an image becomes a 2x2 mosaic of its class",
+        help="how often, 0-1, an image is shown as a 2x2 mosaic with three others of its class",
     )
 
 
@@ -122,26 +127,62 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     defaults = TrainConfig()
     add = parser.add_argument_group("training").add_argument
-    add("--epochs", type=positive, default=defaults.epochs, metavar="N", help="in all")
-    add("--batch-size", type=positive, default=defaults.batch_size, metavar="N", help="images")
+    add(
+        "--epochs",
+        type=positive,
+        default=defaults.epochs,
+        metavar="N",
+        help="how many times every image is shown; with --resume, those already done included",
+    )
+    add(
+        "--batch-size",
+        type=positive,
+        default=defaults.batch_size,
+        metavar="N",
+        help="images computed at a time; fewer need less memory",
+    )
     add(
         "--accumulate",
         type=positive,
         default=defaults.accumulate,
         metavar="N",
-        help="batches that make one step",
+        help="batches that are learned from in one step: more images for no more memory",
     )
-    add("--learning-rate", type=float, default=defaults.learning_rate, metavar="X", help="AdamW's")
-    add("--precision", choices=get_args(Precision), default=defaults.precision, help="number type")
+    add(
+        "--learning-rate",
+        type=float,
+        default=defaults.learning_rate,
+        metavar="X",
+        help="how far a step goes, above 0 and at most 1; less, such as 1e-4, to go on with --init",
+    )
+    add(
+        "--precision",
+        choices=get_args(Precision),
+        default=defaults.precision,
+        help="numbers the frozen backbone computes in: 16 bits save memory and, on a GPU, time; "
+        "auto: 16 where the device is made for them, else fp32",
+    )
     add("--device", default=defaults.device, help="auto, cpu, cuda, cuda:N or mps")
-    add("--seed", type=int, default=defaults.seed, metavar="N", help="decides all that is random")
+    add(
+        "--seed",
+        type=int,
+        default=defaults.seed,
+        metavar="N",
+        help="the same number gives the same first weights, order, split and drawn pictures",
+    )
     add(
         "--dice",
         choices=("per-image", "per-row"),
         default=f"per-{defaults.dice}",
-        help="per-row is what the authors' code does",
+        help="over what the dice loss is averaged: whole images, or single rows of pixels as in "
+        "the authors' code",
     )
-    add("--resume", action="store_true", help="go on with an interrupted run of the same options")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the interrupted run that wrote --out; only --epochs and --device may be "
+        "others than before",
+    )
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -154,19 +195,21 @@ def _train(arguments: argparse.Namespace) -> int:
     # After the options are known to be good: torch takes a while.
     from adaclip.engine.trainer import Listeners, train
 
-    screen = _Screen(config)
+    screen = _Screen()
     listeners = Listeners(note=screen.note, progress=screen.progress, epoch=screen.epoch)
     try:
         result = train(config, listeners)
     except KeyboardInterrupt:
         screen.close()
-        write(f"adaclip: interrupted; {screen.what_is_kept()}", sys.stderr)
+        write(f"adaclip: interrupted; {_to_resume(config.out)}", sys.stderr)
         return 130
-    except AdaClipError:
+    except AdaClipError as error:
         screen.close()
-        if screen.done:
-            write(f"adaclip: {screen.what_is_kept()}", sys.stderr)
-        raise
+        code = complain(str(error))
+        # Otherwise the file, if there is one, is not this run's.
+        if (screen.any_epoch or config.resume) and (advice := _to_change(config.out)):
+            write(f"adaclip: {advice}", sys.stderr)
+        return code
     screen.close()
     write(_last_line(result), sys.stdout)
     return 0
@@ -175,9 +218,8 @@ def _train(arguments: argparse.Namespace) -> int:
 class _Screen:
     """The progress bar of whatever is going on, and the lines between."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self.done = 0
-        self._config = config
+    def __init__(self) -> None:
+        self.any_epoch = False
         self._bar: tqdm | None = None
         self._what = ""
 
@@ -185,17 +227,19 @@ class _Screen:
         self.close()
         write(f"adaclip: {printable(sentence)}", sys.stderr)
 
-    def progress(self, what: str, done: int, total: int) -> None:
-        if what != self._what:
+    def progress(self, progress: Progress) -> None:
+        if progress.what != self._what:
             self.close()
-            self._what = what
+            self._what = progress.what
         if self._bar is None:
-            self._bar = progress_bar(total=total, unit="image", desc=what)
-        self._bar.update(done - self._bar.n)
+            self._bar = progress_bar(total=progress.total, unit="image", desc=progress.what)
+        if progress.loss is not None:
+            self._bar.set_postfix_str(f"loss {progress.loss:.4f}", refresh=False)
+        self._bar.update(progress.done - self._bar.n)
 
     def epoch(self, report: EpochReport) -> None:
         self.close()
-        self.done = report.epoch
+        self.any_epoch = True
         write(_epoch_line(report), sys.stdout)
 
     def close(self) -> None:
@@ -204,13 +248,36 @@ class _Screen:
             self._bar.close()
             self._bar = None
 
-    def what_is_kept(self) -> str:
-        out = printable(self._config.out)
-        if self.done:
-            return f"{out} holds the best of {self.done} epochs; --resume goes on from there"
-        if Path(self._config.out).exists():
-            return f"{out} is as it was; --resume goes on from there"
+
+def _to_resume(out: str) -> str:
+    run = _run_of(out)
+    if not run:
         return "no epoch was done, so nothing is kept"
+    return f"{_what_is_kept(out, run)}; --resume goes on after epoch {run['epochs']}"
+
+
+def _to_change(out: str) -> str:
+    """How to go on with other options, which the run itself does not take; "" without a file."""
+    run = _run_of(out)
+    if not run:
+        return ""
+    return (
+        f"{_what_is_kept(out, run)}; to change an option, go on from it with "
+        f"--init {printable(out)} --out NEW.safetensors; --resume is for the same options"
+    )
+
+
+def _what_is_kept(out: str, run: Mapping[str, Any]) -> str:
+    metric = run["metric"]
+    which = "the last" if metric is None else f"the best of {run['epochs']} by {metric}"
+    return f"{printable(out)} holds epoch {run['best_epoch']}, {which}"
+
+
+def _run_of(out: str) -> Mapping[str, Any]:
+    """What a result says of its run; empty for a file that is missing or no result."""
+    with suppress(CheckpointError):
+        return read_metadata(out)["details"].get("run", {})
+    return {}
 
 
 def _epoch_line(report: EpochReport) -> str:

@@ -10,7 +10,6 @@ whether a run went through or was interrupted and resumed.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 import time
@@ -52,7 +51,7 @@ from adaclip.engine.training_validation import (
     judge,
     readings,
 )
-from adaclip.errors import AdaClipError
+from adaclip.errors import AdaClipError, InputError
 
 _MOST_WORKERS = 8
 
@@ -96,12 +95,24 @@ class TrainResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What is going on, and how many of its images are done.
+
+    `loss` is the epoch's so far, the mean over its images; None where nothing is learned.
+    """
+
+    what: str
+    done: int
+    total: int
+    loss: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Listeners:
     """Who is told what while a run goes on. They are called in the caller's thread."""
 
     note: Callable[[str], None] = lambda sentence: None
-    # What is going on, how many are done of how many.
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None
+    progress: Callable[[Progress], None] = lambda progress: None
     epoch: Callable[[EpochReport], None] = lambda report: None
 
 
@@ -109,11 +120,13 @@ def train(config: TrainConfig, listeners: Listeners | None = None) -> TrainResul
     """Train as `config` says; see `TrainConfig`. A KeyboardInterrupt leaves the last epoch's files.
 
     Raises:
-        InputError: an option that cannot be used, or a result that exists already.
+        InputError: an option that cannot be used, a result that exists already, or a metric that
+            the held-out images leave undefined.
         DatasetError: images that cannot be trained on.
         CheckpointError: weights that are missing or do not fit.
         StoreError: the result cannot be written.
-        AdaClipError: a loss that is not finite even in fp32; the last epoch's files are kept.
+        AdaClipError: a loss that is not finite even in fp32, or not enough memory; the last
+            epoch's files are kept. Other options go on from there as a new run: `init` = `out`.
     """
     listeners = listeners or Listeners()
     out = Path(config.out)
@@ -122,7 +135,11 @@ def train(config: TrainConfig, listeners: Listeners | None = None) -> TrainResul
     precision = choose_precision(device, config.precision)
     workers = max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) // 2))
     data = gather(
-        config, workers=workers, on_read=functools.partial(listeners.progress, "checking images")
+        config,
+        workers=workers,
+        on_read=lambda done, total: listeners.progress(
+            Progress(what="checking images", done=done, total=total)
+        ),
     )
     metric = choose_metric(config.metric, data.validation)
     trained = new_training_model(config, device, precision)
@@ -246,7 +263,9 @@ class _Run:
                 )
             total += loss * images
             done += images
-            self.listeners.progress(f"epoch {epoch}", done, len(plan))
+            self.listeners.progress(
+                Progress(what=f"epoch {epoch}", done=done, total=len(plan), loss=total / done)
+            )
         if not math.isfinite(total) or not self._finite_parameters():
             raise AdaClipError(
                 f"training cannot go on: epoch {epoch} left parameters that are not finite; use a "
@@ -282,9 +301,23 @@ class _Run:
         size = max(self.config.batch_size, self.device.default_batch_size)
         plan = [Planned(images=(image,)) for image in images]
         with closing(self._examples(plan, size)) as examples:
-            batches = _stacked(examples, size)
+            batches = self._told("validating", _stacked(examples, size), len(plan))
             found = readings(self.trained, self.device, self.precision, images, batches)
-        return judge(found, self.config.threshold_quantile)
+        validation = judge(found, self.config.threshold_quantile)
+        if self.metric is not None and self.metric not in validation.metrics:
+            raise InputError(
+                f"{self.metric} is undefined: the masks cover all of the held-out images; hold out "
+                "normal images too"
+            )
+        return validation
+
+    def _told(self, what: str, batches: Iterable[Batch], total: int) -> Iterator[Batch]:
+        """The same batches; the listeners are told of each when the next one is asked for."""
+        done = 0
+        for batch in batches:
+            yield batch
+            done += len(batch.names)
+            self.listeners.progress(Progress(what=what, done=done, total=total))
 
     def _keep_if_best(self, epoch: int, validation: Validation) -> bool:
         """Without held-out images the last epoch is the best."""

@@ -112,7 +112,7 @@ def _check_against_init(config: TrainConfig, stored: StoredModel, init: Checkpoi
     if wanted not in (None, stored.config.backbone, config.init):
         raise CheckpointError(
             f"{init.id} was made for the backbone {stored.config.backbone}, not for {wanted}; "
-            "leave out one of init and backbone"
+            "name the checkpoint to start from or a backbone, not both"
         )
     if config.image_size not in (None, stored.config.image_size):
         raise CheckpointError(
@@ -134,8 +134,8 @@ def _fresh(config: TrainConfig, weights: Path | None) -> tuple[CheckpointInfo | 
     if path is None:
         raise CheckpointError(
             f"the weights of the backbone {name} are not on this machine; fetch a checkpoint "
-            "that needs them (`python -m adaclip checkpoints`), or give a file of open_clip "
-            "weights as backbone_weights"
+            "that needs them (`python -m adaclip checkpoints`), or name a file of open_clip "
+            "weights for the backbone"
         )
     state = read_clip_weights(path)
     known = _is_open_clip_name(name)

@@ -19,7 +19,7 @@ from adaclip.config import TrainConfig
 from adaclip.data.images import read_image
 from adaclip.data.registry import spoken
 from adaclip.engine import training_state, training_step
-from adaclip.engine.trainer import EpochReport, Listeners, TrainResult, train
+from adaclip.engine.trainer import EpochReport, Listeners, Progress, TrainResult, train
 from adaclip.engine.training_state import state_path
 from adaclip.errors import AdaClipError, DatasetError, InputError, StoreError
 from adaclip.model.checkpoint import read_tensors
@@ -206,8 +206,8 @@ def test_an_interrupted_run_resumed_gives_the_same_bytes(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    def amid(what: str, done: int, total: int) -> None:
-        if what == "epoch 2" and done > 4:
+    def amid(progress: Progress) -> None:
+        if progress.what == "epoch 2" and progress.done > 4:
             raise KeyboardInterrupt
 
     if at == "first":
@@ -370,23 +370,3 @@ def test_bad_data_is_said_before_weights_are_looked_for(tmp_path: Path) -> None:
     root = write_set(tmp_path / "set", anomalous=0)
     with pytest.raises(DatasetError, match="are normal"):
         train(TrainConfig(auxiliary=(str(root),), out=str(tmp_path / "out.safetensors")))
-
-
-# --- validation -------------------------------------------------------------------------------
-
-
-def test_without_held_out_images_the_last_epoch_is_kept(folder: Path, tmp_path: Path) -> None:
-    result = train(options(folder, tmp_path / "out.safetensors", validation=0.0, epochs=2))
-    assert result.best_epoch == 2
-    assert result.metadata["threshold"]["value"] == 0.5
-    assert "no images were held out" in result.metadata["threshold"]["source"]
-
-
-def test_a_threshold_of_enough_normals_ends_up_in_the_file(folder: Path, tmp_path: Path) -> None:
-    held_out = write_set(tmp_path / "other", classes=("plate",), normal=25, anomalous=5, seed=4)
-    out = tmp_path / "out.safetensors"
-    train(options(folder, out, epochs=1, validation=str(held_out)))
-    info = load_detector(out, device="cpu").info
-    assert info.threshold.source == "99th percentile of 25 held-out normal images"
-    assert 0 < info.threshold.value < 1
-    assert info.details["held_out_images"]["other"]["normal"] == 25
