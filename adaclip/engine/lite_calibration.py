@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +41,14 @@ class Judged:
         """The recommended threshold as it stands in a checkpoint's metadata."""
         normal, kinds = self.margins[~self.anomalous], self.kinds[~self.anomalous]
         known = np.unique(kinds)
-        cut = max(float(np.quantile(normal[kinds == kind], 1 - ALARMS)) for kind in known)
-        review = min(cut, float(np.quantile(normal, 1 - REVIEWS)))
+        cut = max(_cut(normal[kinds == kind], ALARMS) for kind in known)
+        # Upwards: rounded down it would meet the picture it is to lie above.
+        value = math.ceil(_sigmoid(cut) * 1e6) / 1e6
+        assert value < 1  # or nothing could be called anomalous
+        cut = math.log(value / (1 - value))
+        review = min(cut, _cut(normal, REVIEWS))
         return {
-            "value": round(_sigmoid(cut), 3),
+            "value": value,
             "source": f"at most {ALARMS:.0%} of the normals of each of {len(known)} synthetic "
             f"kinds never trained on, {len(normal)} pictures",
             "review_band": cut - review,
@@ -87,6 +92,12 @@ def judge(model: AdaCLIP, pictures: PicturePairs, class_name: str = "object") ->
         pixel_margins=torch.cat(pixel_margins).numpy(),
         pixel_masks=torch.cat(pixel_masks).numpy(),
     )
+
+
+def _cut(margins: np.ndarray, share: float) -> float:
+    """The lowest margin that at most `share` of these reach."""
+    reaching = math.floor(share * len(margins) + 1e-9)
+    return float(np.nextafter(np.sort(margins)[len(margins) - 1 - reaching], np.inf))
 
 
 def _sigmoid(margin: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.engine.device import choose_precision, get_device
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
-from adaclip.model.adapters import LowRankChange
 from adaclip.model.backbone import build_clip
-from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -49,38 +47,6 @@ def new_model(backbone_file: Path) -> AdaCLIP:
     clip: Any = build_clip(LITE_BACKBONE_CONFIG)
     clip.visual.load_state_dict(read_image_tower(backbone_file))
     return AdaCLIP(clip, LITE_MODEL)
-
-
-def model_of(file: Path) -> AdaCLIP:
-    """An earlier lite, to be trained further."""
-    learned, backbone = read_tensors(file)
-    clip = build_clip(LITE_BACKBONE_CONFIG)
-    load_backbone(clip, backbone, str(file))
-    model = AdaCLIP(clip, LITE_MODEL)
-    load_learned(model, learned, str(file))
-    return model
-
-
-@torch.no_grad()
-def mean_of(files: Sequence[Path]) -> AdaCLIP:
-    """One model with the mean of the weights of several, which must have grown from one lite."""
-    models = [model_of(file) for file in files]
-    # Of adapters the mean is that of the changes they make, not of their factors.
-    changes = [_changes(model) for model in models]
-    means = {
-        name: torch.stack([c[name].matrix for c in changes]).mean(dim=0) for name in changes[0]
-    }
-    for of_part in (lambda m: m.parameters(), lambda m: m.clip.parameters()):
-        for first, *others in zip(*(of_part(model) for model in models), strict=True):
-            first.copy_(torch.stack([first, *others]).mean(dim=0))
-    for name, mean in means.items():
-        changes[0][name].approximate(mean)
-    return models[0]
-
-
-def _changes(model: AdaCLIP) -> Mapping[str, LowRankChange]:
-    assert model.adapters is not None  # LITE_MODEL has them
-    return model.adapters.changes()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,15 +41,6 @@ class LowRankChange(nn.Module):
         """(out, in): the change itself."""
         return self.up.T @ self.down
 
-    @torch.no_grad()
-    def approximate(self, matrix: Tensor) -> None:
-        """Become the change of this rank that is nearest to `matrix` (out, in)."""
-        left, strengths, right = torch.linalg.svd(matrix, full_matrices=False)
-        rank = len(self.down)
-        root = strengths[:rank].sqrt()
-        self.up.copy_((left[:, :rank] * root).T)
-        self.down.copy_(root[:, None] * right[:rank])
-
 
 class LowRankAdapters(nn.Module):
     """The changes of several blocks; `blocks` are their numbers, from 1."""

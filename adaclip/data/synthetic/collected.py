@@ -8,6 +8,8 @@ Debian packages, taking only what is in the public domain or under a licence as 
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +38,7 @@ SURFACE_GROUPS = {
     "soil": "mineral",
     "wood": "fibre",
 }
+FREE_LICENCES = ("public-domain", "Expat", "CC-BY-3.0")
 OBJECT_NAMES = ("thing", "toy", "figure", "part", "product", "object", "article", "model")
 SURFACE_NAMES = ("surface", "material", "texture", "wall", "floor", "sheet", "part", "product")
 
@@ -43,15 +46,19 @@ SURFACE_NAMES = ("surface", "material", "texture", "wall", "floor", "sheet", "pa
 def collected_kinds(folder: Path) -> dict[str, Entry]:
     """The kinds of a collection by name, as entries of the catalogue.
 
-    Raises InputError for a folder that is none.
+    Raises InputError for a folder that is none, and for a picture that is not said to be free.
     """
+    free = _free_files(folder)
     kinds: dict[str, Entry] = {}
     for group in sorted(folder.glob("objects/*/")):
-        if files := tuple(sorted(group.glob("*.png"))):
+        if files := _all_free(group.glob("*.png"), free):
             kinds[f"drawn_{group.name}"] = (partial(_drawn, files), "object", OBJECT_NAMES)
     for group in sorted(folder.glob("surfaces/*/")):
-        files = tuple(sorted([*group.glob("*.png"), *group.glob("*.jpg")]))
-        if files and group.name in SURFACE_GROUPS:
+        if group.name not in SURFACE_GROUPS:
+            raise InputError(
+                f"{group}: no such group of surfaces; there are {', '.join(SURFACE_GROUPS)}"
+            )
+        if files := _all_free([*group.glob("*.png"), *group.glob("*.jpg")], free):
             likely = SURFACE_GROUPS[group.name]
             kinds[f"photographed_{group.name}"] = (
                 partial(_photographed, files),
@@ -64,6 +71,28 @@ def collected_kinds(folder: Path) -> dict[str, Entry]:
             "python -m adaclip.data.synthetic.collecting makes such a folder"
         )
     return kinds
+
+
+def _free_files(folder: Path) -> frozenset[Path]:
+    """The pictures that the collection's SOURCES.csv says are free to use."""
+    try:
+        with (folder / "SOURCES.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(folder / row["file"] for row in rows if row["licence"] in FREE_LICENCES)
+
+
+def _all_free(files: Iterable[Path], free: frozenset[Path]) -> tuple[Path, ...]:
+    """The files in order; whatever ends in shipped weights must be free."""
+    files = tuple(sorted(files))
+    if bound := [file for file in files if file not in free]:
+        licences = ", ".join(FREE_LICENCES)
+        raise InputError(
+            f"{bound[0]}: SOURCES.csv names no free licence for it ({licences}), nor for "
+            f"{len(bound) - 1} more of the {len(files)} pictures of its group"
+        )
+    return files
 
 
 def _pixels(file: Path) -> np.ndarray:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from adaclip.data.synthetic.collected import FREE_LICENCES
 from adaclip.errors import AdaClipError, InputError
 
 # Folders of drawings of things; the rest are signs, flags, buttons and frames.
@@ -33,7 +34,6 @@ LEAST_SIDE, LARGEST_SIDE = 160, 512
 LARGEST_FILE = 4_000_000  # bytes; a few drawings are posters of half a billion pixels
 # Playing cards are 60 near copies of each other.
 SKIPPED = re.compile(r"/cards/|flag|logo")
-FREE_LICENCES = ("public-domain", "Expat", "CC-BY-3.0")
 # Group of a surface by the name of its file; pictures that hang on walls match none.
 SURFACES = {
     "brick": r"brick",
