@@ -42,9 +42,7 @@ class Judged:
         normal, kinds = self.margins[~self.anomalous], self.kinds[~self.anomalous]
         known = np.unique(kinds)
         cut = max(_cut(normal[kinds == kind], ALARMS) for kind in known)
-        # Upwards: rounded down it would meet the picture it is to lie above.
-        value = math.ceil(_sigmoid(cut) * 1e6) / 1e6
-        assert value < 1  # or nothing could be called anomalous
+        value = _rounded_up(_sigmoid(cut))
         cut = math.log(value / (1 - value))
         review = min(cut, _cut(normal, REVIEWS))
         return {
@@ -98,6 +96,17 @@ def _cut(margins: np.ndarray, share: float) -> float:
     """The lowest margin that at most `share` of these reach."""
     reaching = math.floor(share * len(margins) + 1e-9)
     return float(np.nextafter(np.sort(margins)[len(margins) - 1 - reaching], np.inf))
+
+
+def _rounded_up(score: float) -> float:
+    """To three digits, or to six near 1, where a thousandth is much.
+
+    Rounded down, more pictures than stated could reach it.
+    """
+    steps = 1000 if score < 0.99 else 1_000_000
+    value = math.ceil(score * steps) / steps
+    assert value < 1  # or nothing could be called anomalous
+    return value
 
 
 def _sigmoid(margin: float) -> float:

@@ -190,8 +190,10 @@ def test_at_most_the_share_that_the_file_states_reaches_the_threshold(count: int
     )
     threshold = judged.threshold()
     reached = (1 / (1 + np.exp(-normal.astype(np.float64))) >= threshold["value"]).sum()
-    # The most that are allowed: one more would be too many.
-    assert reached / count <= 0.05 < (reached + 1) / count
+    assert reached / count <= 0.05
+    # As low as that allows, but for its rounding.
+    lower = (1 / (1 + np.exp(-normal.astype(np.float64))) >= threshold["value"] - 0.001).sum()
+    assert lower / count > 0.05 or threshold["value"] >= 0.99
     assert 0 <= threshold["review_band"] < 200
 
 
