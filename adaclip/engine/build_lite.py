@@ -208,7 +208,8 @@ class Training:
         Raises InputError where the state is of another training, which it would replace unseen.
         """
         state = torch.load(path, weights_only=True, map_location="cpu")
-        if changed := {k for k, v in self.identity.items() if state["identity"].get(k) != v}:
+        theirs = state.get("identity", {})
+        if changed := {k for k, v in self.identity.items() if theirs.get(k) != v}:
             raise InputError(
                 f"{path} is of a build with other {', '.join(sorted(changed))}: remove it to start "
                 "anew, choose another --out, or repeat the command it was started with"
