@@ -41,7 +41,7 @@ from adaclip.engine.lite_model import (
     run,
     standardise,
 )
-from adaclip.engine.lite_pictures import Batch, PicturePairs
+from adaclip.engine.lite_pictures import Batch, PicturePairs, name_for
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.model import scoring, text_prompts
@@ -50,7 +50,6 @@ from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 
 VALIDATION_SEED = 2
 LARGEST_FILE = 32_000_000  # bytes; it is in the repository
-GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
 # What its card in the page says first: of the recipe as it stands, and of any other.
 NOTE = "Good at cracks; fair on tiles, toys and solar cells; cautious: see what it puts in review."
 OTHER_NOTE = "A build of your own recipe: measure it on your pictures before you trust it."
@@ -123,22 +122,6 @@ def _map_loss(logits: Tensor, masks: Tensor) -> Tensor:
     probability = logits.softmax(dim=1)
     overlap = dice_loss(probability[:, 1], masks) + dice_loss(probability[:, 0], 1 - masks)
     return focal_loss(logits, masks) + overlap
-
-
-def name_for(batch: Batch, rng: np.random.Generator) -> str:
-    """Any name must serve: the name of one of the pictures, a generic one, or random letters."""
-    names = (
-        str(rng.choice(batch.class_names)),
-        str(rng.choice(GENERIC_NAMES)),
-        _random_words(rng),
-    )
-    return names[rng.integers(3)]
-
-
-def _random_words(rng: np.random.Generator) -> str:
-    letters = list("abcdefghijklmnopqrstuvwxyz")
-    words = rng.integers(1, 3)
-    return " ".join("".join(rng.choice(letters, rng.integers(2, 9))) for _ in range(words))
 
 
 class Training:

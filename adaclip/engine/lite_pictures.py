@@ -1,7 +1,7 @@
-"""The pictures `lite` is trained and validated on: synthetic, in pairs, drawn as they are needed.
+"""What `lite` is trained and validated on: synthetic pictures, in pairs, and the names they go by.
 
-A pair is one scene with a defect and without: whatever else is in the picture, contours, gloss
-and print among it, cannot be what makes it anomalous.
+Pictures are drawn as they are needed. A pair is one scene with a defect and without: whatever else
+is in the picture, contours, gloss and print among it, cannot be what makes it anomalous.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from adaclip.engine.lite_model import LITE_PREPROCESSING
 PATCH = 14
 # Losses are taken at this many points per patch and axis: enough to say where a thin defect runs.
 POINTS_PER_PATCH = 4
+GENERIC_NAMES = ("object", "surface", "texture", "part", "product", "material", "image", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,22 @@ class PicturePairs(Dataset[Batch]):
             class_names=tuple(names),
             kinds=tuple(kinds),
         )
+
+
+def name_for(batch: Batch, rng: np.random.Generator) -> str:
+    """Any name must serve: the name of one of the pictures, a generic one, or random letters."""
+    names = (
+        str(rng.choice(batch.class_names)),
+        str(rng.choice(GENERIC_NAMES)),
+        _random_words(rng),
+    )
+    return names[rng.integers(3)]
+
+
+def _random_words(rng: np.random.Generator) -> str:
+    letters = list("abcdefghijklmnopqrstuvwxyz")
+    words = rng.integers(1, 3)
+    return " ".join("".join(rng.choice(letters, rng.integers(2, 9))) for _ in range(words))
 
 
 def _coarse(mask: np.ndarray) -> Tensor:

@@ -19,12 +19,11 @@ from adaclip.engine.build_lite import (
     UNSEEN_KINDS,
     Recipe,
     metadata_of,
-    name_for,
     train,
 )
 from adaclip.engine.lite_calibration import Judged
 from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, standardise
-from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs
+from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs, name_for
 from adaclip.errors import AdaClipError, InputError
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
