@@ -16,6 +16,7 @@ import numpy as np
 from adaclip.annotation import Annotation, truth_of
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
+from adaclip.metrics.alarms import just_above
 
 MAX_F1, QUANTILE = "max F1", "quantile of normals"
 # Fewer of a kind and one picture more or less moves the threshold anywhere.
@@ -228,7 +229,7 @@ def _threshold(
     normal, anomalous = scores.normal, scores.anomalous
     if method == QUANTILE:
         # Above it lie at most 1 - quantile of the normals.
-        value = _just_above(normal, quantile)
+        value = just_above(normal, quantile)
     else:
         value = best_f1_threshold(normal, anomalous)
     # The scores there are, from the highest down, and the place of each picture's among them.
@@ -249,12 +250,6 @@ def _threshold(
             draws.append(_midway(grid, _best_place(false, true)))
     low, high = np.quantile(np.concatenate(draws), [0.025, 0.975])
     return value, (min(float(low), value), max(float(high), value))
-
-
-def _just_above(ordered: np.ndarray, quantile: float) -> float:
-    """The lowest threshold that at least `quantile` of sorted scores stay below, 0-1."""
-    place = min(math.ceil(quantile * ordered.size - 1e-9), ordered.size) - 1
-    return min(float(np.nextafter(ordered[place], 2.0)), 1.0)
 
 
 def _drawn(rng: np.random.Generator, grid: np.ndarray, scores: np.ndarray, rows: int) -> np.ndarray:

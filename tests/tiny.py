@@ -9,6 +9,7 @@ import torch
 
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.model.adaclip import AdaCLIP
+from adaclip.model.adapters import LowRankChange
 from adaclip.model.backbone import build_clip, fit_to_image_size
 from adaclip.model.checkpoint import published_state, save_checkpoint
 
@@ -36,6 +37,11 @@ def tiny_model(seed: int = 0, **changes: object) -> AdaCLIP:
     clip = build_clip(TINY_CLIP)
     fit_to_image_size(clip, config.image_size)
     return AdaCLIP(clip, config).eval()
+
+
+def changes(model: AdaCLIP) -> list[LowRankChange]:
+    """What low-rank adapters change, a matrix each."""
+    return [part for part in model.modules() if isinstance(part, LowRankChange)]
 
 
 def tiny_metadata(model: AdaCLIP, title: str = "Tiny", **changes: object) -> dict:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from adaclip.engine.lite_model import run
 from adaclip.engine.lite_pictures import PicturePairs
+from adaclip.metrics.alarms import just_above
 from adaclip.metrics.ranking import Ranking, ranking
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP
@@ -39,24 +40,24 @@ class Judged:
 
     def threshold(self) -> dict[str, Any]:
         """The recommended threshold as it stands in a checkpoint's metadata."""
-        normal, kinds = self.margins[~self.anomalous], self.kinds[~self.anomalous]
+        normal = 1 / (1 + np.exp(-self.margins[~self.anomalous].astype(np.float64)))
+        kinds = self.kinds[~self.anomalous]
         known = np.unique(kinds)
-        cut = max(_cut(normal[kinds == kind], ALARMS) for kind in known)
-        value = _rounded_up(_sigmoid(cut))
-        cut = math.log(value / (1 - value))
-        review = min(cut, _cut(normal, REVIEWS))
+        cuts = [just_above(np.sort(normal[kinds == kind]), 1 - ALARMS) for kind in known]
+        value = _rounded_up(max(cuts))
+        review = min(value, just_above(np.sort(normal), 1 - REVIEWS))
         return {
             "value": value,
             "source": f"at most {ALARMS:.0%} of the normals of each of {len(known)} synthetic "
             f"kinds never trained on, {len(normal)} pictures",
-            "review_band": cut - review,
+            "review_band": _logit(value) - _logit(review),
         }
 
     def map_threshold(self) -> float:
         """The anomaly-map cut at which marked pixels overlap the masks best (max-F1)."""
         found = self._pixel_ranking()
         assert found.max_f1_threshold is not None  # there are defects among the pictures
-        return round(_sigmoid(found.max_f1_threshold), 3)
+        return round(1 / (1 + math.exp(-found.max_f1_threshold)), 3)
 
     def _pixel_ranking(self) -> Ranking:
         return ranking(self.pixel_margins[~self.pixel_masks], self.pixel_margins[self.pixel_masks])
@@ -92,12 +93,6 @@ def judge(model: AdaCLIP, pictures: PicturePairs, class_name: str = "object") ->
     )
 
 
-def _cut(margins: np.ndarray, share: float) -> float:
-    """The lowest margin that at most `share` of these reach."""
-    reaching = math.floor(share * len(margins) + 1e-9)
-    return float(np.nextafter(np.sort(margins)[len(margins) - 1 - reaching], np.inf))
-
-
 def _rounded_up(score: float) -> float:
     """To three digits, or to six near 1, where a thousandth is much.
 
@@ -109,5 +104,5 @@ def _rounded_up(score: float) -> float:
     return value
 
 
-def _sigmoid(margin: float) -> float:
-    return float(1 / (1 + np.exp(-margin)))
+def _logit(score: float) -> float:
+    return math.log(score / (1 - score))

@@ -1,5 +1,7 @@
 """How many normal values lie at or above each of many thresholds: all that rank metrics need.
 
+And the other way round, `just_above`: the threshold that few enough reach.
+
 The values are sorted apart from the abnormal ones and looked up: numpy sorts float32 several at a
 time, which no merging of the two sides or counting through a grid keeps up with. But on AMD's
 Zen 4 its AVX-512 sort is slower than none (numpy's x86-simd-sort, issue 6): there the grid wins.
@@ -8,6 +10,7 @@ Zen 4 its AVX-512 sort is slower than none (numpy's x86-simd-sort, issue 6): the
 from __future__ import annotations
 
 import functools
+import math
 import os
 import time
 from collections.abc import Callable
@@ -45,6 +48,12 @@ def false_alarms(normal: np.ndarray, thresholds: np.ndarray) -> Callable[[slice]
         return passed[0], passed[1]
 
     return counts
+
+
+def just_above(ordered: np.ndarray, quantile: float) -> float:
+    """The lowest threshold that at least `quantile` of ascending scores stay below, 0-1."""
+    place = min(math.ceil(quantile * ordered.size - 1e-9), ordered.size) - 1
+    return min(float(np.nextafter(ordered[place], 2.0)), 1.0)
 
 
 def _passed(part: np.ndarray, thresholds: np.ndarray) -> Counts:

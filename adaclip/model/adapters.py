@@ -7,7 +7,7 @@ encoder can be read as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,10 +58,6 @@ class LowRankAdapters(nn.Module):
 
     def __contains__(self, number: int) -> bool:
         return str(number) in self.blocks
-
-    def changes(self) -> Mapping[str, LowRankChange]:
-        """Every change by its name."""
-        return {n: m for n, m in self.named_modules() if isinstance(m, LowRankChange)}
 
 
 class BlockAdapter(nn.Module):

@@ -25,36 +25,12 @@ from adaclip.errors import AdaClipError, DatasetError, InputError, StoreError
 from adaclip.model.checkpoint import read_tensors
 from adaclip.stores.metadata import read_metadata
 from adaclip.stores.weights import catalogue
-from tests.engine.training_set import picture, save, write_set
+from tests.engine.training_set import options, picture, save, write_set
 from tests.tiny import tiny_model, write_published, write_tiny
 
 Run = tuple[TrainResult, list[EpochReport]]
 # What draws random numbers, and what might depend on how batches fall.
 EVERYTHING: dict[str, Any] = {"synthetic": 4, "mosaic": 0.3, "accumulate": 2}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint, `tiny.safetensors`, and a dataset, `set`."""
-    folder = tmp_path_factory.mktemp("training")
-    write_tiny(folder / "tiny.safetensors", logit_scale=30.0)
-    write_set(folder / "set", normal=4, anomalous=4)
-    return folder
-
-
-def options(folder: Path, out: Path, **changes: Any) -> TrainConfig:
-    fields: dict[str, Any] = {
-        "auxiliary": (str(folder / "set"),),
-        "backbone": str(folder / "tiny.safetensors"),
-        "out": str(out),
-        "validation": 0.25,
-        "epochs": 2,
-        "batch_size": 4,
-        "learning_rate": 2e-3,
-        "precision": "fp32",
-        "device": "cpu",
-    }
-    return TrainConfig(**(fields | changes))
 
 
 @pytest.fixture(scope="module")

@@ -17,18 +17,7 @@ from adaclip.engine.training_validation import Readings, Validation, judge
 from adaclip.errors import InputError
 from adaclip.model.checkpoint import read_tensors
 from adaclip.stores.metadata import read_metadata
-from tests.engine.test_trainer import options
-from tests.engine.training_set import save, write_set
-from tests.tiny import write_tiny
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny checkpoint, `tiny.safetensors`, and a dataset, `set`."""
-    folder = tmp_path_factory.mktemp("epochs")
-    write_tiny(folder / "tiny.safetensors", logit_scale=30.0)
-    write_set(folder / "set", normal=4, anomalous=4)
-    return folder
+from tests.engine.training_set import options, save, write_set
 
 
 def test_a_worse_epoch_does_not_replace_a_better_one(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from adaclip.config import TrainConfig
 
 SIDE = 64
 
@@ -49,3 +52,19 @@ def picture(rng: np.random.Generator, *, spot: bool = False) -> tuple[np.ndarray
 def save(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+def options(folder: Path, out: Path, **changes: Any) -> TrainConfig:
+    """Of a short run on the fixture `folder`."""
+    fields: dict[str, Any] = {
+        "auxiliary": (str(folder / "set"),),
+        "backbone": str(folder / "tiny.safetensors"),
+        "out": str(out),
+        "validation": 0.25,
+        "epochs": 2,
+        "batch_size": 4,
+        "learning_rate": 2e-3,
+        "precision": "fp32",
+        "device": "cpu",
+    }
+    return TrainConfig(**(fields | changes))

@@ -15,7 +15,7 @@ from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.adapters import MATRICES
 from adaclip.model.backbone import run_block
 from adaclip.model.checkpoint import load_learned, read_tensors, save_checkpoint
-from tests.tiny import tiny_model
+from tests.tiny import changes, tiny_model
 
 ADAPTED = {
     "prompted_encoders": "text",
@@ -28,9 +28,8 @@ ADAPTED = {
 
 def adapted_model(*, strong: bool = True) -> AdaCLIP:
     model = tiny_model(**ADAPTED)
-    assert model.adapters is not None
     if strong:
-        for change in model.adapters.changes().values():
+        for change in changes(model):
             torch.nn.init.normal_(change.up, std=0.3)
     return model
 

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.rarity import rarity
-from tests.tiny import tiny_model
+from tests.tiny import changes, tiny_model
 
 
 def noise(*shape: int, seed: int = 3) -> torch.Tensor:
@@ -70,12 +70,11 @@ def test_a_model_adds_it_to_its_margins_and_to_the_score() -> None:
 
 
 def test_adapted_stages_do_not_count() -> None:
-    changes = {"adapter_rank": 2, "adapted_from": 3, "adapted_stages": (4,), "rarity_weight": 1.0}
-    model = tiny_model(prompted_encoders="text", stage_layers=(2, 4), **changes)
-    assert model.adapters is not None
+    adapted = {"adapter_rank": 2, "adapted_from": 3, "adapted_stages": (4,), "rarity_weight": 1.0}
+    model = tiny_model(prompted_encoders="text", stage_layers=(2, 4), **adapted)
     ids, pixels = text_prompts.tokenize("nut"), noise(1, 3, 84, 84)
     before = model(pixels, ids).patch_rarity
-    for change in model.adapters.changes().values():
+    for change in changes(model):
         torch.nn.init.normal_(change.up)
     assert torch.equal(model(pixels, ids).patch_rarity, before)
 

@@ -80,7 +80,8 @@ def _free_files(folder: Path) -> frozenset[Path]:
             rows = list(csv.DictReader(file))
     except FileNotFoundError:
         return frozenset()
-    return frozenset(folder / row["file"] for row in rows if row["licence"] in FREE_LICENCES)
+    free = (row.get("file") for row in rows if row.get("licence") in FREE_LICENCES)
+    return frozenset(folder / file for file in free if file)
 
 
 def _all_free(files: Iterable[Path], free: frozenset[Path]) -> tuple[Path, ...]:
@@ -89,8 +90,8 @@ def _all_free(files: Iterable[Path], free: frozenset[Path]) -> tuple[Path, ...]:
     if bound := [file for file in files if file not in free]:
         licences = ", ".join(FREE_LICENCES)
         raise InputError(
-            f"{bound[0]}: SOURCES.csv names no free licence for it ({licences}), nor for "
-            f"{len(bound) - 1} more of the {len(files)} pictures of its group"
+            f"{bound[0]}: SOURCES.csv names no free licence for it ({licences}); of the "
+            f"{len(files)} pictures of its group {len(bound)} lack one"
         )
     return files
 
