@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from adaclip.errors import InputError
+from adaclip.text import leads_out, one_line
 
 SCHEMA = "adaclip-annotations/1"
 
@@ -66,10 +66,6 @@ _SHARES = ("image_score", "image_threshold", "map_threshold")  # 0-1
 _EVENT_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]{7,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-_LEADS_OUT = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")
-# What a name on one line must not hold: it would hide or turn around what is beside it.
-_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-_JOINERS = "\u200c\u200d"  # part of words in some scripts, and of emoji
 
 Truth = Literal["normal", "anomalous"]
 # One thing that can be judged: its picture, its class, and whose prediction it is.
@@ -149,11 +145,6 @@ def mask_name(pixel_sha256: str, event_id: str) -> str:
     return f"masks/{pixel_sha256[:16]}_{event_id}.png"
 
 
-def leads_out(rel_path: str) -> bool:
-    """True for a path that is not plainly below the folder it is joined to."""
-    return _LEADS_OUT.search(rel_path) is not None
-
-
 def is_event_id(text: str) -> bool:
     """True for what may be an event's id: letters, digits, "_" and "-", a letter first."""
     return _EVENT_ID.fullmatch(text) is not None
@@ -179,15 +170,6 @@ def tidy(annotation: Annotation) -> Annotation:
         _check_length(name, getattr(annotation, name))
         values[name] = one_line(getattr(annotation, name))
     return dataclasses.replace(annotation, **values)
-
-
-def one_line(text: str) -> str:
-    """NFC, without control characters and marks that turn the direction; single blanks."""
-    visible = (
-        " " if unicodedata.category(c) in _INVISIBLE and c not in _JOINERS else c
-        for c in unicodedata.normalize("NFC", text)
-    )
-    return " ".join("".join(visible).split())
 
 
 def check(annotation: Annotation) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from adaclip import rendering
-from adaclip.data.images import printable
 from adaclip.errors import InputError
 from adaclip.stores.files import write_bytes
+from adaclip.text import printable
 from adaclip.types import Detection
 
 _MARGIN_SUFFIX = "_margin.npy"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaclip.cli.streams import add_format, progress_bar, write
-from adaclip.data.images import printable
 from adaclip.stores.folders import annotations_home
+from adaclip.text import printable
 
 if TYPE_CHECKING:  # not needed to list the flags
     from adaclip.calibration import Rate, Suggestion

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from adaclip.cli.streams import add_format, progress_bar, write
 from adaclip.data.cards import SYNTHETIC_KEY, Card, card, cards
-from adaclip.data.images import printable
 from adaclip.errors import InputError
+from adaclip.text import printable
 
 if TYPE_CHECKING:  # not needed to list the flags
     from adaclip.data.checks import Report

@@ -16,9 +16,10 @@ import numpy as np
 
 from adaclip.cli.streams import add_format, positive, progress_bar, unit_interval, write
 from adaclip.config import DetectConfig, Precision
-from adaclip.data.images import FORMATS_TEXT, collect_image_paths, load_image, printable
+from adaclip.data.images import FORMATS_TEXT, collect_image_paths, load_image
 from adaclip.errors import AdaClipError, ImageError, InputError, StoreError
 from adaclip.outputs import OutputFolder, is_written_overlay
+from adaclip.text import printable
 from adaclip.types import Detection, Threshold, Verdict
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from adaclip.data.images import printable
+from adaclip.text import printable
 
 _COLUMNS = (
     ("image", "AUROC", "image_level", "auroc"),

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from adaclip.data.images import printable
+from adaclip.text import printable
 
 
 def progress_bar(**options: Any) -> tqdm:

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from adaclip.cli.streams import complain, positive, progress_bar, unit_interval, write
 from adaclip.config import Precision, TrainConfig, TrainMetric
-from adaclip.data.images import printable
 from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.stores.metadata import read_metadata
+from adaclip.text import printable
 
 if TYPE_CHECKING:
     from adaclip.engine.trainer import EpochReport, Progress, TrainResult

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from adaclip.data.images import printable
 from adaclip.errors import DatasetError, InputError
+from adaclip.text import printable
 
 META_FOLDER = Path(__file__).resolve().parents[2] / "datasets_meta"
 # In the order of the published tables; the synthetic set is ours and comes last.

@@ -27,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 
 from adaclip.config import MAX_IMAGE_PIXELS
 from adaclip.errors import ImageError
+from adaclip.text import printable
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 FORMATS_TEXT = "PNG, JPEG, BMP, TIFF or WebP"
@@ -139,12 +140,6 @@ def pixel_sha256(pixels: np.ndarray) -> str:
     digest = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
-
-
-def printable(text: str) -> str:
-    """`text` on one line and fit for any stream: control and undecodable characters as "?"."""
-    joiner = "\u200d"  # holds emoji together
-    return "".join(c if c.isprintable() or c == joiner else "?" for c in text)
 
 
 def _open_binary(source: Path | str | bytes | IO[bytes]) -> IO[bytes]:

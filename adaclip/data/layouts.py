@@ -8,11 +8,11 @@ from pathlib import Path
 
 from adaclip.data import originals
 from adaclip.data.cards import Card, LayoutCard, card, cards
-from adaclip.data.images import printable
 from adaclip.data.manifest import MANIFEST_NAME, manifest_name, manifest_of, read_manifest
 from adaclip.data.pairing import Pairing, subfolders
 from adaclip.data.trees import EXPECTED, NORMAL_FOLDERS, SPLITS, class_folders, read_classes
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 Reader = Callable[[Pairing, Card, LayoutCard, str], bool]
 

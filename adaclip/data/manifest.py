@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adaclip.data.images import printable
 from adaclip.data.originals import csv_rows, inside, truth
 from adaclip.data.pairing import Pairing
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 MANIFEST_NAME = "manifest.csv"
 COLUMNS = ("image", "class_name", "anomalous")

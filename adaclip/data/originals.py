@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from adaclip.data.cards import Card, LayoutCard
-from adaclip.data.images import printable
 from adaclip.data.pairing import Pairing, image_files, pair_masks, subfolders
 from adaclip.data.sample import read_mask_file
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 _DAGM_LABEL = re.compile(r"(\S+)_label\.png", re.IGNORECASE)
 _TRUE, _FALSE = {"1", "true", "yes", "anomaly", "anomalous"}, {"0", "false", "no", "normal"}

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from adaclip.data.images import printable
 from adaclip.data.sample import MaskRule, Sample, is_image_name
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 # What follows an image's name in a mask's: "000_mask", "000-Segmentation", "000_mask_2".
 _SUFFIX = re.compile(

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from adaclip.config import MAX_IMAGE_PIXELS
-from adaclip.data.images import EXTENSIONS, FORMATS, printable
+from adaclip.data.images import EXTENSIONS, FORMATS
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 NORMAL = "good"
 # A JPEG cannot hold a clean mask: its black is 0 to a few levels, its white 250 to 255.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adaclip.data.images import printable
 from adaclip.data.layouts import read_tree
 from adaclip.data.pairing import GRAVE
 from adaclip.data.sample import MaskRule, Sample, read_mask
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 __all__ = ["MaskRule", "Sample", "load_samples", "read_mask"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from adaclip.data.images import printable
 from adaclip.data.pairing import Pairing, image_files, pair_masks, subfolders
 from adaclip.errors import DatasetError
+from adaclip.text import printable
 
 # Names of the folder of normal images, compared without case.
 NORMAL_FOLDERS = ("good", "ok", "normal")

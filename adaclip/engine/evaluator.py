@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaclip.config import EvaluateConfig
-from adaclip.data.images import printable
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample
 from adaclip.engine.class_results import ClassTally, Judged, mean_of_classes
@@ -31,6 +30,7 @@ from adaclip.metrics.contours import peak_on_contour
 from adaclip.stores.run_results import MAPS, WORK, read_run
 from adaclip.stores.run_rows import Row
 from adaclip.stores.run_writer import RunWriter
+from adaclip.text import printable
 from adaclip.types import Detection, Threshold
 
 if TYPE_CHECKING:  # the engine loads torch

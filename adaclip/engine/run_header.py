@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from adaclip import __version__
 from adaclip.config import EvaluateConfig
-from adaclip.data.images import printable
 from adaclip.data.registry import dataset_name
 from adaclip.engine.image_sources import SYNTHETIC
 from adaclip.errors import CheckpointError
 from adaclip.stores.files import recorded_sha256, sha256_of
 from adaclip.stores.run_results import SCHEMA
 from adaclip.stores.weights import find
+from adaclip.text import printable
 from adaclip.types import CheckpointInfo
 
 if TYPE_CHECKING:  # the engine loads torch

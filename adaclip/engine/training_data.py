@@ -19,12 +19,13 @@ import numpy as np
 from adaclip.config import PreprocessingConfig, TrainConfig
 from adaclip.data.augmentation import fit_mask, mosaic
 from adaclip.data.cards import SYNTHETIC_KEY
-from adaclip.data.images import printable, read_image
+from adaclip.data.images import read_image
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample, load_samples, read_mask
 from adaclip.data.synthetic import generate
 from adaclip.errors import AdaClipError, DatasetError
+from adaclip.text import printable
 
 # From here on something is wrong with the folder, not with a file.
 MOST_UNUSABLE = 0.1

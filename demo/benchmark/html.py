@@ -6,8 +6,8 @@ import html
 import json
 from collections.abc import Mapping
 
-from adaclip.data.images import printable
 from adaclip.data.registry import spoken
+from adaclip.text import printable
 from demo.benchmark import words
 from demo.benchmark.cells import Cell, run_facts, wording
 from demo.benchmark.compare import Comparison, Delta, signed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaclip.data.images import printable
+from adaclip.text import printable
 
 METRICS = {
     "auroc": "AUROC",

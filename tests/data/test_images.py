@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip import text
 from adaclip.config import MAX_IMAGE_PIXELS
-from adaclip.data import images
 from adaclip.data.images import as_pixels, collect_image_paths, load_image, pixel_sha256, read_image
 from adaclip.errors import ImageError
 from tests.broken_inputs import (
@@ -41,7 +41,7 @@ def test_a_broken_file_gives_one_line_that_names_it(name: str) -> None:
     with pytest.raises(ImageError) as caught:
         read_image(BROKEN[name], name=name)
     message = str(caught.value)
-    assert message.startswith(images.printable(name) + ": ")
+    assert message.startswith(text.printable(name) + ": ")
     assert message.isprintable()
     assert len(message) < len(name) + 250
 
@@ -225,7 +225,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path, path: str, reason: str) -> No
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(ImageError, match=reason) as caught:
         read_image(tmp_path / path)
-    assert str(caught.value).startswith(images.printable(str(tmp_path / path)))
+    assert str(caught.value).startswith(text.printable(str(tmp_path / path)))
 
 
 @pytest.mark.parametrize(
