@@ -22,7 +22,7 @@ from demo import messages
 from demo.results import ResultStore
 
 if TYPE_CHECKING:
-    from adaclip.stores.annotations import AnnotationStore
+    from adaclip.annotations.store import AnnotationStore
 
 logger = logging.getLogger(__name__)
 EXAMPLES = Path(__file__).parent / "assets" / "examples"

@@ -7,11 +7,11 @@ import logging
 from pathlib import Path
 
 import adaclip
+from adaclip.annotations.store import AnnotationStore
 from adaclip.config import DetectConfig
 from adaclip.engine.pool import DetectorPool
 from adaclip.errors import AdaClipError
 from adaclip.stores import hub
-from adaclip.stores.annotations import AnnotationStore
 from adaclip.stores.folders import annotations_home, runs_home
 from adaclip.stores.weights import catalogue, weights_home
 from demo.results import ResultStore

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from adaclip import cli
-from adaclip.calibration import suggest
+from adaclip.annotations.exports import FORMATS
+from adaclip.annotations.store import AnnotationStore
+from adaclip.annotations.thresholds import suggest
 from adaclip.cli.annotation_commands import KINDS
-from adaclip.stores.annotation_exports import FORMATS
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import flag, row
+from tests.annotations.samples import flag, row
 from tests.tiny import write_tiny
 
 

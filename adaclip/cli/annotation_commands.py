@@ -16,10 +16,10 @@ from adaclip.stores.folders import annotations_home
 from adaclip.text import printable
 
 if TYPE_CHECKING:  # not needed to list the flags
-    from adaclip.calibration import Rate, Suggestion
-    from adaclip.stores.annotation_check import StoreReport
-    from adaclip.stores.annotation_exports import Export, LeftOut
-    from adaclip.stores.annotations import AnnotationStore
+    from adaclip.annotations.check import StoreReport
+    from adaclip.annotations.exports import Export, LeftOut
+    from adaclip.annotations.store import AnnotationStore
+    from adaclip.annotations.thresholds import Rate, Suggestion
 
 # All findings of a large store would fill the screen; JSON gives them all.
 SHOWN_FINDINGS, SHOWN_LEFT_OUT = 30, 10
@@ -110,13 +110,13 @@ def _add_import(actions: argparse._SubParsersAction) -> None:
 
 
 def _open(arguments: argparse.Namespace, *, create: bool = False) -> AnnotationStore:
-    from adaclip.stores.annotations import AnnotationStore
+    from adaclip.annotations.store import AnnotationStore
 
     return AnnotationStore(arguments.annotations or annotations_home(), create=create)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.annotation_check import check_store
+    from adaclip.annotations.check import check_store
 
     with progress_bar(unit="row") as bar:
 
@@ -134,7 +134,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _compact(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.annotation_check import compact_store
+    from adaclip.annotations.check import compact_store
 
     done = compact_store(_open(arguments))
     write(f"{done.rows_kept} rows kept, {done.rows_removed} no longer hold", sys.stdout)
@@ -146,7 +146,7 @@ def _compact(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.annotation_exports import export
+    from adaclip.annotations.exports import export
 
     store = _open(arguments)
     _complain_of(store.problems)
@@ -165,7 +165,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.annotation_imports import import_annotations
+    from adaclip.annotations.imports import import_annotations
 
     store = _open(arguments, create=True)
     done = import_annotations(store, arguments.file, accept_edits=arguments.accept_edits)
@@ -176,7 +176,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _thresholds(arguments: argparse.Namespace) -> int:
-    from adaclip.calibration import suggest
+    from adaclip.annotations.thresholds import suggest
 
     store = _open(arguments)
     _complain_of(store.problems)

@@ -10,8 +10,9 @@ from typing import Any
 
 import gradio as gr
 
+from adaclip.annotations.queue import QueueItem
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.annotations import AnnotationStore
 from demo.annotate import flagging, words
 from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
@@ -26,7 +27,6 @@ from demo.annotate.flag_bar import (
     undone_line,
 )
 from demo.annotate.flagging import Subject
-from demo.annotate.queue import QueueItem
 from demo.annotate.review import Review, Reviews, Settings, judged_by
 from demo.annotate.sources import Pictures, Source
 from demo.intake import present_checkpoint

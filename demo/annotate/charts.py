@@ -13,7 +13,7 @@ from adaclip.data.registry import spoken
 from demo.annotate import words
 
 if TYPE_CHECKING:
-    from adaclip.stores.annotations import Annotation
+    from adaclip.annotations.store import Annotation
 
 # Told apart by the colour-blind too (after Okabe and Ito), on white and on black.
 COLOURS = {

@@ -12,8 +12,8 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import InputError
-from adaclip.stores.annotations import Annotation, AnnotationStore
 from demo.annotate import charts as annotate_charts
 from demo.annotate import sums as annotate_sums
 from demo.annotate import table as annotate_table

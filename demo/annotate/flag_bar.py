@@ -15,8 +15,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from adaclip.annotations.store import Annotation
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.annotations import Annotation
 from demo.annotate import flag_region, flagging, words
 from demo.annotate.flagging import Subject
 from demo.guard import guarded

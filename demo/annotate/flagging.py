@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 import adaclip
+from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.config import PreprocessingConfig
 from adaclip.errors import InputError
-from adaclip.stores.annotations import Annotation, AnnotationStore
 from adaclip.types import Threshold, Verdict
 from demo.annotate import words
 

@@ -15,11 +15,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from adaclip.annotations.queue import (
+    Key,
+    QueueItem,
+    first_unjudged,
+    matching,
+    ordered,
+    policy,
+    rate,
+)
+from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.annotations import Annotation, AnnotationStore
 from demo.annotate import words
 from demo.annotate.flagging import Subject, is_one_of
-from demo.annotate.queue import Key, QueueItem, first_unjudged, matching, ordered, policy, rate
 from demo.annotate.sources import Pictures
 from demo.annotate.view import stage_html
 from demo.results import BoundedCache

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from adaclip.annotations.queue import QueueItem
+from adaclip.annotations.store import Annotation
 from adaclip.data.images import collect_image_paths, load_image, pixel_sha256
 from adaclip.data.samples import load_samples
 from adaclip.errors import AdaClipError, DatasetError, InputError
-from adaclip.stores.annotations import Annotation
 from adaclip.stores.runs import Run, list_runs
 from adaclip.stores.weights import fingerprint
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
 from demo.annotate.flagging import Subject
-from demo.annotate.queue import QueueItem
 from demo.annotate.subjects import batch_subject, file_sha256, number_of, run_subject
 from demo.results import Batch
 from demo.services import Services

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import load_image, pixel_sha256
 from adaclip.errors import AdaClipError, DatasetError, InputError
-from adaclip.stores.annotations import AnnotationStore
 from adaclip.types import Threshold, Verdict
 from demo.annotate import words
 from demo.annotate.flag_bar import row_cell

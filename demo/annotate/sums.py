@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adaclip import agreement, calibration
+from adaclip.annotations import agreement, thresholds
+from adaclip.annotations.exports import Export, export
+from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
-from adaclip.stores.annotation_exports import Export, export
-from adaclip.stores.annotations import Annotation, AnnotationStore
 from demo.annotate import words
 from demo.annotate.view import note, table_html
 from demo.detect.view import score_text
@@ -66,7 +66,7 @@ def disagreements_html(current: Sequence[Annotation]) -> str:
 
 def quality_html(current: Sequence[Annotation]) -> str:
     """For each object how many labels there are, and how many it takes until they are worth it."""
-    found = calibration.quality(current)
+    found = thresholds.quality(current)
     if not found:
         return f'<p class="hint">{words.NOTHING_YET}</p>'
     rows = "".join(
@@ -81,7 +81,7 @@ def quality_html(current: Sequence[Annotation]) -> str:
 
 def suggestions_html(current: Sequence[Annotation]) -> str:
     """Suggested thresholds with counts, intervals, and the false-alarm rate before and after."""
-    found = calibration.suggest(current, resamples=_FEW if len(current) > _MANY else _RESAMPLES)
+    found = thresholds.suggest(current, resamples=_FEW if len(current) > _MANY else _RESAMPLES)
     if not found:
         return f'<p class="hint">{words.NOTHING_YET}</p>'
     rows = "".join(_suggestion(s) for s in found[:_SHOWN])

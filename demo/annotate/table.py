@@ -15,7 +15,7 @@ from demo.annotate.view import table_html
 from demo.detect.view import score_text
 
 if TYPE_CHECKING:
-    from adaclip.stores.annotations import Annotation, AnnotationStore
+    from adaclip.annotations.store import Annotation, AnnotationStore
 
 esc = html.escape
 PAGE_ROWS = 100

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adaclip.calibration import suggest
-from adaclip.stores.annotations import Annotation, AnnotationStore
+from adaclip.annotations.store import Annotation, AnnotationStore
+from adaclip.annotations.thresholds import suggest
+from tests.annotations.samples import row
 from tests.benchmarks.annotation_page import measure_page
-from tests.stores.annotation_samples import row
 
 REASONS = ("edge", "reflection", "background", "texture", "print", "dirt", "other")
 
@@ -92,7 +92,7 @@ def load(folder: Path, rows: int, appends: int) -> None:
 
 def kill(folder: Path, kills: int) -> None:
     """In a program of its own, as it forks."""
-    command = [sys.executable, "-m", "tests.stores.annotation_processes", "kill"]
+    command = [sys.executable, "-m", "tests.annotations.processes", "kill"]
     started = time.perf_counter()
     done = subprocess.run(
         [*command, str(folder), str(kills)], check=True, capture_output=True, text=True

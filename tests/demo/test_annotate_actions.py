@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError
-from adaclip.stores.annotations import AnnotationStore
 from demo.annotate import charts as annotate_charts
 from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table

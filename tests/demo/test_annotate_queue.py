@@ -6,8 +6,8 @@ import random
 
 import pytest
 
+from adaclip.annotations.queue import QueueItem, first_unjudged, matching, ordered, policy, rate
 from adaclip.errors import InputError
-from demo.annotate.queue import QueueItem, first_unjudged, matching, ordered, policy, rate
 
 
 def item(name: str, score: float | None, **changes) -> QueueItem:

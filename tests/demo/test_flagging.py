@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.annotations import AnnotationStore
 from demo.annotate import flag_bar, flag_region, flagging, words
 from demo.annotate.flagging import flag_of, verdict_of
 from demo.annotate.subjects import batch_subject, inside

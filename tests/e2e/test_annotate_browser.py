@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.stores.annotations import AnnotationStore
+from adaclip.annotations.store import AnnotationStore
 from tests.demo.stub import stub_services, tile
 from tests.e2e.browsing import ARGUMENTS, CHROMIUM
 from tests.e2e.conftest import launch

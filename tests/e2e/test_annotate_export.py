@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adaclip.annotations.store import AnnotationStore
 from adaclip.config import TrainConfig
 from adaclip.engine.trainer import train
-from adaclip.stores.annotations import AnnotationStore
 from demo.annotate.actions import ReviewActions
 from demo.annotate.desk import DeskActions
 from demo.annotate.review import Settings

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from adaclip.stores.annotations import AnnotationStore
+from adaclip.annotations.store import AnnotationStore
 from tests.demo.stub import stub_services
 from tests.e2e.conftest import launch
 

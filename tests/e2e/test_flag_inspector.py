@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.stores.annotations import AnnotationStore
+from adaclip.annotations.store import AnnotationStore
 from tests.demo.stub import stub_services
 from tests.e2e.conftest import launched
 from tests.e2e.test_annotate_browser import browsers, open_page, said  # noqa: F401 - fixtures

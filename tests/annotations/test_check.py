@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.stores.annotation_check import check_store, compact_store
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import digest, flag, picture, random_mask, row
+from adaclip.annotations.check import check_store, compact_store
+from adaclip.annotations.store import AnnotationStore
+from tests.annotations.samples import digest, flag, picture, random_mask, row
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.annotations import csv_rows
+from adaclip.annotations.check import check_store
+from adaclip.annotations.csv_rows import FLOATS, HEADER, INTEGERS, encode_text
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import StoreError
-from adaclip.stores import annotation_csv
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotation_csv import FLOATS, HEADER, INTEGERS, encode_text
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import FORMULAS, PIECES, digest, row
+from tests.annotations.samples import FORMULAS, PIECES, digest, row
 
 TEXTS = [*FORMULAS, *PIECES, "007", "1e5", "12345678901234567890", "WAHR", "1. Mai", "é €", "日本"]
 # As written, as LibreOffice saved it.
@@ -90,7 +90,7 @@ def test_numbers_have_no_exponent_which_would_be_cut_to_two_digits(store):
 
 
 def test_an_exponent_of_an_earlier_version_is_taken_as_what_it_was(store, monkeypatch):
-    monkeypatch.setattr(annotation_csv, "_number_text", lambda value: format(value, ".9g"))
+    monkeypatch.setattr(csv_rows, "_number_text", lambda value: format(value, ".9g"))
     earlier = AnnotationStore(store.folder.parent / "earlier")
     added = earlier.add(row(1, image_margin=-5.23237157e-09))
     monkeypatch.undo()

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adaclip.annotation import Annotation
+from adaclip.annotations.backups import DAILY, copies, problems
+from adaclip.annotations.images import FOLDER as IMAGES
+from adaclip.annotations.images import image_path
+from adaclip.annotations.log import BACKUPS, TORN_NAME
+from adaclip.annotations.masks import mask_of_rle, read_mask
+from adaclip.annotations.record import Annotation
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError, StoreError
-from adaclip.stores.annotation_backups import DAILY, copies, problems
-from adaclip.stores.annotation_images import FOLDER as IMAGES
-from adaclip.stores.annotation_images import image_path
-from adaclip.stores.annotation_log import BACKUPS, TORN_NAME
-from adaclip.stores.annotation_masks import mask_of_rle, read_mask
-from adaclip.stores.annotations import AnnotationStore
 
 MASKS = "masks"
 # A mask younger than this may be of a row that is just being written.

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import adaclip
+from adaclip.annotations import log
+from adaclip.annotations.check import check_store
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import StoreError
-from adaclip.stores import annotation_log
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import row
+from tests.annotations.samples import row
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ ROOT = Path(adaclip.__file__).parent.parent
 
 def outside(*arguments: object) -> dict:
     """The result of the program that forks writers."""
-    command = [sys.executable, "-m", "tests.stores.annotation_processes", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.annotations.processes", *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     result = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
@@ -99,7 +99,7 @@ def test_a_torn_tail_is_passed_over_then_mended_and_kept_aside(store):
 
 @pytest.mark.parametrize("cut", [1, 10, 600])
 def test_a_header_cut_short_is_written_anew(tmp_path, cut):
-    (tmp_path / "annotations.csv").write_bytes(annotation_log.HEADER_LINE[:cut])
+    (tmp_path / "annotations.csv").write_bytes(log.HEADER_LINE[:cut])
     store = AnnotationStore(tmp_path)
     assert store.current() == []
     added = store.add(row(1))
@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_file_and_the_store_as_they_were(store, monkeypat
         os.write(descriptor, data[: len(data) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(annotation_log, "_write_all", half)
+    monkeypatch.setattr(log, "_write_all", half)
     with pytest.raises(StoreError, match="No space left"):
         store.add(row(2), mask=np.ones((12, 20), bool))
     monkeypatch.undo()
@@ -170,7 +170,7 @@ def test_what_was_replaced_by_another_file_is_read_anew(store):
 def test_duplicate_ids_are_named_and_count_once(store):
     first = store.add(row(1))
     line = store.path.read_bytes().split(b"\n")[1] + b"\n"
-    forged = annotation_log.encode(dataclasses.replace(first, comment="other"))
+    forged = log.encode(dataclasses.replace(first, comment="other"))
     with store.path.open("ab") as file:
         file.write(line + forged)
     assert store.events() == [first]

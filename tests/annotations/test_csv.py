@@ -9,8 +9,7 @@ import re
 
 import pytest
 
-from adaclip.annotation import COLUMNS, Annotation
-from adaclip.stores.annotation_csv import (
+from adaclip.annotations.csv_rows import (
     HEADER,
     HEADER_LINE,
     changed_columns,
@@ -20,7 +19,8 @@ from adaclip.stores.annotation_csv import (
     encode_text,
     is_whole,
 )
-from tests.stores.annotation_samples import FORMULAS, PIECES, random_text, row
+from adaclip.annotations.record import COLUMNS, Annotation
+from tests.annotations.samples import FORMULAS, PIECES, random_text, row
 
 # Control characters, line and paragraph ends, halves of pairs, marks that turn the direction.
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")

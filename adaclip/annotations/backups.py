@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from adaclip.annotations.csv_rows import HEADER_LINE
 from adaclip.errors import StoreError
-from adaclip.stores.annotation_csv import HEADER_LINE
 from adaclip.stores.files import write_bytes
 
 logger = logging.getLogger(__name__)

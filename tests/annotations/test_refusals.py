@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adaclip.annotations import log
+from adaclip.annotations import store as annotations
+from adaclip.annotations.csv_rows import encode
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import InputError, StoreError
-from adaclip.stores import annotation_log, annotations, file_systems
-from adaclip.stores.annotation_csv import encode
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import digest, picture, row
+from adaclip.stores import file_systems
+from tests.annotations.samples import digest, picture, row
 
 
 @pytest.fixture
@@ -162,7 +164,7 @@ def test_locks_without_effect_are_refused(tmp_path, monkeypatch):
 def test_a_lock_that_is_held_for_long_is_named(store, monkeypatch):
     monkeypatch.setattr(store._log._lock, "timeout", 0.05)
     with (
-        annotation_log.filelock.FileLock(store.folder / annotation_log.LOCK_NAME),
+        log.filelock.FileLock(store.folder / log.LOCK_NAME),
         pytest.raises(StoreError, match="held its lock"),
     ):
         store.add(row(1))

@@ -9,9 +9,9 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from adaclip.calibration import best_f1_threshold, quality, suggest, wilson
+from adaclip.annotations.thresholds import best_f1_threshold, quality, suggest, wilson
 from adaclip.errors import InputError
-from tests.stores.annotation_samples import row
+from tests.annotations.samples import row
 
 
 def labels(normal, anomalous, **changes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from adaclip.annotation import Annotation, Key
+from adaclip.annotations.record import Annotation, Key
 
 
 class AnnotationView:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from adaclip import cli
+from adaclip.annotations import backups
+from adaclip.annotations.backups import KEPT, copies, make_copy
+from adaclip.annotations.check import check_store
+from adaclip.annotations.imports import import_annotations
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import StoreError
-from adaclip.stores import annotation_backups
-from adaclip.stores.annotation_backups import KEPT, copies, make_copy
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotation_imports import import_annotations
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import row
+from tests.annotations.samples import row
 
 DAY = date(2026, 1, 31)
 
@@ -132,7 +132,7 @@ def test_a_copy_is_tried_again_in_the_next_hour(store, daily, monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(hours=1)
 
-    monkeypatch.setattr(annotation_backups, "datetime", Later)
+    monkeypatch.setattr(backups, "datetime", Later)
     store.add(row(3))
     settle()
     assert len(copies(daily)) == 1

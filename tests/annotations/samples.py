@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from adaclip.annotation import Annotation
+from adaclip.annotations.record import Annotation
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
-from adaclip.stores.annotations import AnnotationStore
 
 FORMULAS = [
     "=1+1",

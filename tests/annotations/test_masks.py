@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.errors import StoreError
-from adaclip.stores.annotation_masks import (
+from adaclip.annotations.masks import (
     box_of,
     mask_of_rle,
     read_mask,
@@ -17,7 +16,8 @@ from adaclip.stores.annotation_masks import (
     rle_text,
     write_mask,
 )
-from tests.stores.annotation_samples import random_mask
+from adaclip.errors import StoreError
+from tests.annotations.samples import random_mask
 
 coco = pytest.importorskip("pycocotools.mask")
 

@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from adaclip.annotation import COLUMNS, SCHEMA, Annotation
-from adaclip.errors import StoreError
-from adaclip.stores.annotation_csv import (
+from adaclip.annotations.csv_rows import (
     CHECK_COLUMN,
     HEADER,
     HEADER_LINE,
@@ -27,6 +25,8 @@ from adaclip.stores.annotation_csv import (
     is_whole,
     rewritten,
 )
+from adaclip.annotations.record import COLUMNS, SCHEMA, Annotation
+from adaclip.errors import StoreError
 
 # "ours": as we write it. "resaved": another program wrote it again. "older" and "newer": by
 # their columns.

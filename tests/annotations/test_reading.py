@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.annotation import COLUMNS
+from adaclip.annotations.check import compact_store
+from adaclip.annotations.csv_rows import HEADER, HEADER_LINE
+from adaclip.annotations.imports import import_annotations
+from adaclip.annotations.record import COLUMNS
+from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import StoreError
-from adaclip.stores.annotation_check import compact_store
-from adaclip.stores.annotation_csv import HEADER, HEADER_LINE
-from adaclip.stores.annotation_imports import import_annotations
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import PIECES, resaved, row
+from tests.annotations.samples import PIECES, resaved, row
 
 
 @pytest.fixture

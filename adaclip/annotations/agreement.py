@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaclip.annotation import Annotation, truth_of
+from adaclip.annotations.record import Annotation, truth_of
 from adaclip.errors import InputError
 
 UNSURE = "unsure"

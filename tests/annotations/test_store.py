@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.annotation import COLUMNS
+from adaclip.annotations import store as annotations
+from adaclip.annotations.check import check_store
+from adaclip.annotations.record import COLUMNS
+from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError, StoreError
-from adaclip.stores import annotations
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotations import Annotation, AnnotationStore
-from tests.stores.annotation_samples import digest, flag, picture, random_mask, row
+from tests.annotations.samples import digest, flag, picture, random_mask, row
 
 
 @pytest.fixture

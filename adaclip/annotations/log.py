@@ -16,12 +16,12 @@ from pathlib import Path
 
 import filelock
 
-from adaclip.annotation import Annotation
+from adaclip.annotations.backups import DAILY, DailyCopies
+from adaclip.annotations.csv_rows import HEADER_LINE, encode, is_whole
+from adaclip.annotations.reading import Contents, read_contents, read_lines, refuse_edits
+from adaclip.annotations.record import Annotation
+from adaclip.annotations.view import AnnotationView
 from adaclip.errors import StoreError
-from adaclip.stores.annotation_backups import DAILY, DailyCopies
-from adaclip.stores.annotation_csv import HEADER_LINE, encode, is_whole
-from adaclip.stores.annotation_reading import Contents, read_contents, read_lines, refuse_edits
-from adaclip.stores.annotation_view import AnnotationView
 from adaclip.stores.files import sync_folder, write_bytes
 
 FILE_NAME, LOCK_NAME, TORN_NAME = "annotations.csv", ".annotations.lock", "torn.txt"

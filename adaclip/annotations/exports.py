@@ -12,13 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adaclip.annotation import Annotation, truth_of
-from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.stores.annotation_csv import HEADER_LINE, encode
-from adaclip.stores.annotation_images import image_path
-from adaclip.stores.annotation_log import FILE_NAME
-from adaclip.stores.annotation_masks import box_of, png_of, rle_text
-from adaclip.stores.annotation_training import (
+from adaclip.annotations.csv_rows import HEADER_LINE, encode
+from adaclip.annotations.images import image_path
+from adaclip.annotations.labels import (
     SAMPLING_NOTE,
     Labelled,
     LeftOut,
@@ -27,8 +23,12 @@ from adaclip.stores.annotation_training import (
     left_out,
     select,
 )
-from adaclip.stores.annotation_tree import write_tree
-from adaclip.stores.annotations import AnnotationStore
+from adaclip.annotations.log import FILE_NAME
+from adaclip.annotations.masks import box_of, png_of, rle_text
+from adaclip.annotations.record import Annotation, truth_of
+from adaclip.annotations.store import AnnotationStore
+from adaclip.annotations.tree import write_tree
+from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.stores.files import write_bytes
 
 __all__ = ["FORMATS", "Export", "LeftOut", "export"]

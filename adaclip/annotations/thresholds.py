@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaclip.annotation import Annotation, truth_of
+from adaclip.annotations.record import Annotation, truth_of
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from adaclip.metrics.alarms import just_above

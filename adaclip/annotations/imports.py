@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from adaclip.annotation import Annotation
+from adaclip.annotations.images import keep_image
+from adaclip.annotations.log import FILE_NAME
+from adaclip.annotations.masks import mask_of_rle, read_mask
+from adaclip.annotations.reading import read_contents, refuse_edits
+from adaclip.annotations.record import Annotation
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import read_image
 from adaclip.errors import AdaClipError, StoreError
-from adaclip.stores.annotation_images import keep_image
-from adaclip.stores.annotation_log import FILE_NAME
-from adaclip.stores.annotation_masks import mask_of_rle, read_mask
-from adaclip.stores.annotation_reading import read_contents, refuse_edits
-from adaclip.stores.annotations import AnnotationStore
 
 _LARGEST = 1 << 30  # of a CSV; and of one picture in a ZIP
 _IMAGE = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})\.png")

@@ -22,12 +22,12 @@ from pathlib import Path
 
 import numpy as np
 
-from adaclip.annotation import MAX_RLE, SCHEMA, Annotation, check, mask_name, tidy
+from adaclip.annotations.images import image_path, keep_image, kept_image
+from adaclip.annotations.log import AnnotationLog, locks_hold
+from adaclip.annotations.masks import mask_of_rle, read_mask, rle_text, write_mask
+from adaclip.annotations.record import MAX_RLE, SCHEMA, Annotation, check, mask_name, tidy
+from adaclip.annotations.view import AnnotationView
 from adaclip.errors import InputError, StoreError
-from adaclip.stores.annotation_images import image_path, keep_image, kept_image
-from adaclip.stores.annotation_log import AnnotationLog, locks_hold
-from adaclip.stores.annotation_masks import mask_of_rle, read_mask, rle_text, write_mask
-from adaclip.stores.annotation_view import AnnotationView
 from adaclip.stores.file_systems import file_system, is_trusted
 
 __all__ = ["STRICT", "Annotation", "AnnotationStore"]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, jaccard_score
 
-from adaclip.agreement import disagreements, kappa, mask_iou, pairs
+from adaclip.annotations.agreement import disagreements, kappa, mask_iou, pairs
 from adaclip.errors import InputError
-from tests.stores.annotation_samples import row
+from tests.annotations.samples import row
 
 
 def said(who: str, name: object, verdict: str, **changes):

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip.annotations.check import check_store
+from adaclip.annotations.exports import FORMATS, export
+from adaclip.annotations.imports import import_annotations
+from adaclip.annotations.labels import SAMPLING_NOTE
+from adaclip.annotations.store import AnnotationStore
 from adaclip.data import benchmark_set
 from adaclip.data.images import pixel_sha256, read_image
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.errors import InputError, StoreError
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotation_exports import FORMATS, export
-from adaclip.stores.annotation_imports import import_annotations
-from adaclip.stores.annotation_training import SAMPLING_NOTE
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import PIECES, digest, flag, picture, row
+from tests.annotations.samples import PIECES, digest, flag, picture, row
 
 
 @pytest.fixture
@@ -304,8 +304,8 @@ def test_files_that_are_no_exports_are_refused(tmp_path, store):
 def test_an_import_does_not_write_over_a_region(tmp_path, store):
     import dataclasses
 
-    from adaclip.stores.annotation_csv import HEADER_LINE, encode
-    from adaclip.stores.annotation_masks import rle_text
+    from adaclip.annotations.csv_rows import HEADER_LINE, encode
+    from adaclip.annotations.masks import rle_text
 
     mine = next(a for a in store.current() if a.region_path)
     mask = np.ones((40, 48), bool)

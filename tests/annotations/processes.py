@@ -2,8 +2,8 @@
 
 It forks, so it must stay without threads: it imports neither torch nor gradio.
 
-    python -m tests.stores.annotation_processes kill FOLDER N [SEED]
-    python -m tests.stores.annotation_processes append FOLDER WRITERS ROWS
+    python -m tests.annotations.processes kill FOLDER N [SEED]
+    python -m tests.annotations.processes append FOLDER WRITERS ROWS
 
 It prints what was acknowledged and what is there, as JSON.
 """
@@ -21,10 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adaclip.stores import annotation_log
-from adaclip.stores.annotation_check import check_store
-from adaclip.stores.annotations import AnnotationStore
-from tests.stores.annotation_samples import row
+from adaclip.annotations import log
+from adaclip.annotations.check import check_store
+from adaclip.annotations.store import AnnotationStore
+from tests.annotations.samples import row
 
 
 def kill_writers(folder: Path, kills: int, seed: int = 0) -> dict[str, object]:
@@ -86,7 +86,7 @@ def _tear_writes(rng: random.Random) -> None:
         time.sleep(0.003)
         os.write(descriptor, data[place:])
 
-    annotation_log._write_all = write_in_pieces  # type: ignore[assignment]
+    log._write_all = write_in_pieces  # type: ignore[assignment]
 
 
 def _fork(work: Callable[[], None]) -> int:

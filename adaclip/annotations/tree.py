@@ -20,9 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.stores.annotation_masks import png_of
-from adaclip.stores.annotation_training import (
+from adaclip.annotations.labels import (
     Labelled,
     LeftOut,
     Selection,
@@ -30,7 +28,9 @@ from adaclip.stores.annotation_training import (
     left_out,
     picture,
 )
-from adaclip.stores.annotations import AnnotationStore
+from adaclip.annotations.masks import png_of
+from adaclip.annotations.store import AnnotationStore
+from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.stores.files import sync_folder
 
 ROWS, ABOUT = "annotations.jsonl", "about.json"

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from adaclip.annotation import COLUMNS, FLOATS, INTEGERS, Annotation, all_fit, check
+from adaclip.annotations.record import COLUMNS, FLOATS, INTEGERS, Annotation, all_fit, check
 from adaclip.errors import InputError
 
 CHECK_COLUMN = "row_check"
