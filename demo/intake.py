@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.data.images import load_image, pixel_sha256
 from adaclip.data.registry import datasets, spoken
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.weights import fingerprint
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError
-from adaclip.stores.weights import fingerprint
 from demo import messages
 from demo.pictures import open_picture
 from demo.results import Batch, DetectionKey, Item, Stopwatch

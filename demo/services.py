@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from adaclip.checkpoints import catalogue as weights
 from adaclip.config import DetectConfig
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores import weights
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
 from demo.results import ResultStore

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import adaclip
 from adaclip.annotations.store import AnnotationStore
+from adaclip.checkpoints import hub
+from adaclip.checkpoints.catalogue import catalogue, weights_home
 from adaclip.config import DetectConfig
 from adaclip.engine.pool import DetectorPool
 from adaclip.errors import AdaClipError
-from adaclip.stores import hub
 from adaclip.stores.folders import annotations_home, runs_home
-from adaclip.stores.weights import catalogue, weights_home
 from demo.results import ResultStore
 from demo.services import Services
 

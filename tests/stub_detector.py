@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip.checkpoints import catalogue
 from adaclip.errors import InputError
-from adaclip.stores import weights
 from adaclip.types import CheckpointInfo, Detection, Threshold
 
 # What a line of `detect --format json` holds, in this order.
@@ -89,7 +89,7 @@ class StubDetector:
         module = types.ModuleType("adaclip.engine.detector")
         module.load_detector = self.load  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "adaclip.engine.detector", module)
-        monkeypatch.setattr(weights, "find", lambda checkpoint: self.info)
+        monkeypatch.setattr(catalogue, "find", lambda checkpoint: self.info)
         return self
 
 

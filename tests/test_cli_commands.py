@@ -17,8 +17,8 @@ from PIL import Image
 
 import adaclip
 from adaclip import cli
+from adaclip.checkpoints import catalogue
 from adaclip.errors import AdaClipError, CheckpointError, FetchError
-from adaclip.stores import weights
 from adaclip.types import CheckpointInfo, Threshold
 from tests.stub_detector import FIELDS, StubDetector, json_lines, save
 
@@ -117,7 +117,7 @@ def test_checkpoints_as_a_table(
         size_bytes=12_400_000,
         how_to_get="Ask a friend.",
     )
-    monkeypatch.setattr(weights, "catalogue", lambda: [stub.info, absent])
+    monkeypatch.setattr(catalogue, "catalogue", lambda: [stub.info, absent])
     assert cli.main(["checkpoints"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "id         present  backbone      size     threshold",
@@ -136,10 +136,10 @@ def test_checkpoints_as_a_table(
 
 
 def _stub_hub(monkeypatch: pytest.MonkeyPatch, fetch: Callable[..., list[Path]]) -> None:
-    module = types.ModuleType("adaclip.stores.hub")
+    module = types.ModuleType("adaclip.checkpoints.hub")
     module.fetch = fetch  # type: ignore[attr-defined]
     module.Progress = SimpleNamespace  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "adaclip.stores.hub", module)
+    monkeypatch.setitem(sys.modules, "adaclip.checkpoints.hub", module)
 
 
 def test_fetch_prints_where_the_files_are(

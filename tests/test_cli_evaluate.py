@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adaclip.checkpoints import catalogue
 from adaclip.cli import evaluate, main
 from adaclip.data import benchmark_set
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.engine.image_sources import SyntheticSource, synthetic_samples
-from adaclip.stores import weights
 from adaclip.stores.runs import read_run
 from adaclip.types import resize_map
 from tests.engine.evaluation_data import BrightDetector, write_dataset
@@ -40,7 +40,7 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> BrightDetector:
     module = types.ModuleType("adaclip.engine.detector")
     module.load_detector = lambda checkpoint, **options: stub  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "adaclip.engine.detector", module)
-    monkeypatch.setattr(weights, "find", lambda checkpoint: stub.info)
+    monkeypatch.setattr(catalogue, "find", lambda checkpoint: stub.info)
     return stub
 
 

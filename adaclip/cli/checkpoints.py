@@ -29,7 +29,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _checkpoints(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.weights import catalogue
+    from adaclip.checkpoints.catalogue import catalogue
 
     known = catalogue()
     lines = (
@@ -75,7 +75,7 @@ def _checkpoint_table(known: list[CheckpointInfo]) -> Iterator[str]:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.hub import Progress, fetch
+    from adaclip.checkpoints.hub import Progress, fetch
 
     bars: dict[str, tqdm] = {}
 

@@ -79,7 +79,7 @@ def _detect(arguments: argparse.Namespace) -> int:
     out = OutputFolder(arguments.out) if "out" in arguments else None
     paths = _input_paths(arguments.paths)
     # Before torch is imported: what is wrong with the checkpoint is said at once.
-    from adaclip.stores.weights import find
+    from adaclip.checkpoints.catalogue import find
 
     find(arguments.checkpoint)
     from adaclip.engine.detector import load_detector

@@ -109,7 +109,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    from adaclip.stores.weights import find
+    from adaclip.checkpoints.catalogue import find
 
     samples = _samples(arguments)
     # Before torch is imported: what is wrong with the checkpoint is said at once.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
+from adaclip.checkpoints.metadata import read_metadata
 from adaclip.cli.streams import complain, positive, progress_bar, unit_interval, write
 from adaclip.config import Precision, TrainConfig, TrainMetric
 from adaclip.errors import AdaClipError, CheckpointError
-from adaclip.stores.metadata import read_metadata
 from adaclip.text import printable
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adaclip.checkpoints.catalogue import find
 from adaclip.config import MAX_CLASS_NAME_LENGTH, DetectConfig, Precision, PreprocessingConfig
 from adaclip.data.images import as_pixels
 from adaclip.data.preprocessing import preprocess
@@ -28,7 +29,6 @@ from adaclip.engine.device import (
 from adaclip.engine.loading import LoadedModel, load_models, set_block_dtype
 from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.model import scoring, text_prompts
-from adaclip.stores.weights import find
 from adaclip.types import CheckpointInfo, Detection
 
 RECOMPUTED = "recomputed in fp32: the result was not finite in {}"

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adaclip.checkpoints.catalogue import find, read_metadata
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.engine.device import DTYPES, Device, is_out_of_memory
 from adaclip.errors import CheckpointError
@@ -32,7 +33,6 @@ from adaclip.model.checkpoint import (
     read_published,
     read_tensors,
 )
-from adaclip.stores.weights import find, read_metadata
 from adaclip.types import CheckpointInfo
 
 # Checkpoints of one family share a frozen backbone, the largest thing in memory by far. It lives

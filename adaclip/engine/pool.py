@@ -6,8 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Literal
 
+from adaclip.checkpoints.catalogue import catalogue, fingerprint
 from adaclip.config import Precision
-from adaclip.stores.weights import catalogue, fingerprint
 from adaclip.types import CheckpointInfo
 
 if TYPE_CHECKING:  # the engine loads torch

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaclip import __version__
+from adaclip.checkpoints.catalogue import find
 from adaclip.config import EvaluateConfig
 from adaclip.data.registry import dataset_name
 from adaclip.engine.image_sources import SYNTHETIC
 from adaclip.errors import CheckpointError
 from adaclip.stores.files import recorded_sha256, sha256_of
 from adaclip.stores.run_results import SCHEMA
-from adaclip.stores.weights import find
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo
 

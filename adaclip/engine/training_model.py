@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adaclip.checkpoints.catalogue import find, find_backbone
 from adaclip.config import ModelConfig, PreprocessingConfig, TrainConfig
 from adaclip.engine.device import DTYPES, Device, is_out_of_memory
 from adaclip.engine.loading import StoredModel, read_stored, set_block_dtype
@@ -28,7 +29,6 @@ from adaclip.model.backbone import (
     read_clip_weights,
 )
 from adaclip.model.checkpoint import BACKBONE_PREFIX, load_backbone, load_learned
-from adaclip.stores.weights import find, find_backbone
 from adaclip.types import CheckpointInfo
 
 

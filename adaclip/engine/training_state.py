@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from adaclip import __version__
+from adaclip.checkpoints.metadata import FORMAT, METADATA_KEY
 from adaclip.config import TrainConfig
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.engine.training_data import TrainingData, counts
@@ -27,7 +28,6 @@ from adaclip.engine.training_model import TrainingModel
 from adaclip.engine.training_validation import Validation
 from adaclip.errors import InputError, StoreError
 from adaclip.stores.files import write_bytes
-from adaclip.stores.metadata import FORMAT, METADATA_KEY
 
 STATE_FORMAT = 1
 # Fields that may differ when a run is resumed: the training stays the same, though another device

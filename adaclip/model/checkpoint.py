@@ -1,7 +1,7 @@
 """Checkpoints: the authors' `.pth` files, and our own safetensors files.
 
 Ours hold their config, pre-processing, training sets and threshold in the file's metadata (see
-`adaclip.stores.weights.read_metadata`), and optionally the backbone. Large matrices may be
+`adaclip.checkpoints.catalogue.read_metadata`), and optionally the backbone. Large matrices may be
 stored as int8 with one scale per row.
 """
 
@@ -153,7 +153,7 @@ def save_checkpoint(
     """Write a checkpoint of our own.
 
     Args:
-        metadata: what `adaclip.stores.weights.read_metadata` reads back.
+        metadata: what `adaclip.checkpoints.catalogue.read_metadata` reads back.
         int8: store large matrices as int8 with a scale per row, other arrays in fp16, vectors
             in fp32.
     """

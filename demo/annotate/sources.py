@@ -15,11 +15,11 @@ import numpy as np
 
 from adaclip.annotations.queue import QueueItem
 from adaclip.annotations.store import Annotation
+from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import collect_image_paths, load_image, pixel_sha256
 from adaclip.data.samples import load_samples
 from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.stores.runs import Run, list_runs
-from adaclip.stores.weights import fingerprint
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
 from demo.annotate.flagging import Subject

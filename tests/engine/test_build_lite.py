@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from adaclip.checkpoints.metadata import _check, read_metadata
 from adaclip.data.synthetic import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import OBJECTS
 from adaclip.engine import build_lite, lite_calibration, lite_model
@@ -29,7 +30,6 @@ from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
 from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import LITE_BACKBONE_CONFIG
-from adaclip.stores.metadata import _check, read_metadata
 from tests.tiny import changes
 
 SMALL = replace(Recipe(), steps=4, pairs=2, sizes=(70, 84))

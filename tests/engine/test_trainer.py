@@ -15,6 +15,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from adaclip import load_detector
+from adaclip.checkpoints.catalogue import catalogue
+from adaclip.checkpoints.metadata import read_metadata
 from adaclip.config import TrainConfig
 from adaclip.data.images import read_image
 from adaclip.data.registry import spoken
@@ -23,8 +25,6 @@ from adaclip.engine.trainer import EpochReport, Listeners, Progress, TrainResult
 from adaclip.engine.training_state import state_path
 from adaclip.errors import AdaClipError, DatasetError, InputError, StoreError
 from adaclip.model.checkpoint import read_tensors
-from adaclip.stores.metadata import read_metadata
-from adaclip.stores.weights import catalogue
 from tests.engine.training_set import options, picture, save, write_set
 from tests.tiny import tiny_model, write_published, write_tiny
 

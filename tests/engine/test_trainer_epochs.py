@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from adaclip import load_detector
+from adaclip.checkpoints.metadata import read_metadata
 from adaclip.engine import trainer
 from adaclip.engine.trainer import EpochReport, Listeners, Progress, train
 from adaclip.engine.training_state import state_path
 from adaclip.engine.training_validation import Readings, Validation, judge
 from adaclip.errors import InputError
 from adaclip.model.checkpoint import read_tensors
-from adaclip.stores.metadata import read_metadata
 from tests.engine.training_set import options, save, write_set
 
 

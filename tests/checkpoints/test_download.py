@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.checkpoints import download
+from adaclip.checkpoints.hub import FetchCancelled, Progress, fetch
 from adaclip.errors import FetchError
-from adaclip.stores import download
 from adaclip.stores.files import recorded_sha256
-from adaclip.stores.hub import FetchCancelled, Progress, fetch
-from tests.stores.conftest import (
+from tests.checkpoints.conftest import (
     FIRST,
     WEIGHTS,
     names,
 )
-from tests.stores.hub_server import HubServer
+from tests.checkpoints.hub_server import HubServer
 
 
 def test_a_cut_connection_is_gone_on_with(home: Path, hub: HubServer) -> None:

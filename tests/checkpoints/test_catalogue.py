@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from adaclip.checkpoints import catalogue
 from adaclip.errors import CheckpointError
-from adaclip.stores import files, weights
-from tests.stores.samples import METADATA, safetensors
+from adaclip.stores import files
+from tests.checkpoints.samples import METADATA, safetensors
 
 KNOWN = ["lite", "mvtec_colondb", "visa_clinicdb", "all", "mvtec_colondb+visa_clinicdb"]
 
@@ -30,23 +31,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "weights home"
     folder.mkdir()
     monkeypatch.setenv("ADACLIP_HOME", str(folder))
-    monkeypatch.setattr(weights, "_LITE", tmp_path / "package" / "lite.safetensors")
+    monkeypatch.setattr(catalogue, "_LITE", tmp_path / "package" / "lite.safetensors")
     return folder
 
 
 def by_id() -> dict[str, Any]:
-    return {info.id: info for info in weights.catalogue()}
+    return {info.id: info for info in catalogue.catalogue()}
 
 
 def test_home_is_the_environment_s_or_a_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADACLIP_HOME", "~/somewhere")
-    assert weights.weights_home() == Path.home() / "somewhere"
+    assert catalogue.weights_home() == Path.home() / "somewhere"
     monkeypatch.setenv("ADACLIP_HOME", "")
-    assert weights.weights_home() == Path.home() / ".cache" / "adaclip"
+    assert catalogue.weights_home() == Path.home() / ".cache" / "adaclip"
 
 
 def test_an_empty_folder_lists_what_could_be_had(home: Path) -> None:
-    entries = weights.catalogue()
+    entries = catalogue.catalogue()
     assert [info.id for info in entries] == KNOWN
     assert not any(info.present for info in entries)
     for info in entries[1:]:
@@ -91,10 +92,10 @@ def test_a_published_file_is_present_once_its_backbone_is(home: Path) -> None:
     assert not info.present
     assert "pretrained_all.pth" not in info.how_to_get
     with pytest.raises(CheckpointError, match=r"'all' is not on this machine\. Run `python -m"):
-        weights.find("all")
+        catalogue.find("all")
 
     (home / "ViT-L-14-336px.pt").touch()
-    info = weights.find("all")
+    info = catalogue.find("all")
     assert info.path == home / "pretrained_all.pth"
     assert info.sha256 == "a" * 64
     assert info.size_bytes == (home / "pretrained_all.pth").stat().st_size
@@ -111,15 +112,15 @@ def test_an_ensemble_is_present_only_with_all_its_members(home: Path) -> None:
     assert "pretrained_mvtec_colondb.pth" not in info.how_to_get
     torch_file(home / "pretrained_visa_clinicdb.pth")
     torch_file(home / "pretrained_all.pth")
-    assert weights.find("mvtec_colondb+visa_clinicdb").present
-    assert weights.find("visa_clinicdb+mvtec_colondb+all").members == (
+    assert catalogue.find("mvtec_colondb+visa_clinicdb").present
+    assert catalogue.find("visa_clinicdb+mvtec_colondb+all").members == (
         "visa_clinicdb",
         "mvtec_colondb",
         "all",
     )
     for text in ("all+all", "all+", "+", "all+nothing"):
         with pytest.raises(CheckpointError, match="there is no checkpoint"):
-            weights.find(text)
+            catalogue.find(text)
 
 
 def test_an_ensemble_averages_thresholds_in_logits(home: Path) -> None:
@@ -127,14 +128,14 @@ def test_an_ensemble_averages_thresholds_in_logits(home: Path) -> None:
         threshold = {"value": value, "source": "s", "review_band": value}
         content = safetensors(METADATA | {"threshold": threshold})
         (home / f"{name}.safetensors").write_bytes(content)
-    info = weights.find("low+high")
+    info = catalogue.find("low+high")
     assert info.threshold.value == pytest.approx(0.5)
     assert info.threshold.review_band == 0.8
     assert "not calibrated" in info.threshold.source
     assert info.map_threshold == 0.4
     same = {"threshold": METADATA["threshold"] | {"value": 0.0}}
     (home / "zero.safetensors").write_bytes(safetensors(METADATA | same))
-    assert 0.0 < weights.find("low+zero").threshold.value < 0.2
+    assert 0.0 < catalogue.find("low+zero").threshold.value < 0.2
 
 
 @pytest.mark.parametrize("stem", ["mine", "two words", "fündling 🧪", "a+b", "100%", "q'uote"])
@@ -142,7 +143,7 @@ def test_a_checkpoint_of_ours_tells_its_facts(home: Path, stem: str) -> None:
     path = home / f"{stem}.safetensors"
     path.write_bytes(safetensors(METADATA))
     assert list(by_id()) == [*KNOWN, stem]
-    info = weights.find(stem)
+    info = catalogue.find(stem)
     assert (info.title, info.backbone, info.trained_on) == ("Mine", "ViT-B-16", ("synthetic",))
     assert (info.threshold.value, info.threshold.review_band, info.map_threshold) == (0.3, 0.5, 0.4)
     assert info.details["seed"] == 7
@@ -151,10 +152,10 @@ def test_a_checkpoint_of_ours_tells_its_facts(home: Path, stem: str) -> None:
 
 
 def test_lite_is_found_in_the_package(home: Path) -> None:
-    weights._LITE.parent.mkdir()
-    weights._LITE.write_bytes(safetensors(METADATA))
-    assert weights.find("lite").path == weights._LITE
-    weights._LITE.write_bytes(b"half")
+    catalogue._LITE.parent.mkdir()
+    catalogue._LITE.write_bytes(safetensors(METADATA))
+    assert catalogue.find("lite").path == catalogue._LITE
+    catalogue._LITE.write_bytes(b"half")
     info = by_id()["lite"]
     assert not info.present
     assert "not a safetensors file" in info.how_to_get
@@ -173,7 +174,7 @@ def test_a_checkpoint_without_its_backbone_says_which(home: Path) -> None:
     assert "'Own-Net'" in how
     torch_file(home / "Own-Net.pth")
     assert list(by_id()) == [*KNOWN, "mine"]
-    assert weights.find("mine").present
+    assert catalogue.find("mine").present
 
 
 def test_backbone_weights_given_are_enough(home: Path, tmp_path: Path) -> None:
@@ -181,9 +182,9 @@ def test_backbone_weights_given_are_enough(home: Path, tmp_path: Path) -> None:
     path.write_bytes(safetensors(METADATA | {"includes_backbone": False}))
     own = tmp_path / "own backbone.pt"
     with pytest.raises(CheckpointError, match="no backbone weights at"):
-        weights.find("mine", backbone_weights=own)
+        catalogue.find("mine", backbone_weights=own)
     own.touch()
-    assert weights.find("mine", backbone_weights=own).details["backbone_path"] == str(own)
+    assert catalogue.find("mine", backbone_weights=own).details["backbone_path"] == str(own)
 
 
 BAD_FILES = {
@@ -206,13 +207,13 @@ def test_files_that_cannot_be_used_are_listed_with_the_reason(home: Path) -> Non
     (home / "folder.safetensors").mkdir()
     (home / "dangling.pth").symlink_to(home / "nowhere")
     (home / ".hidden.pth").touch()
-    others = weights.catalogue()[len(KNOWN) :]
+    others = catalogue.catalogue()[len(KNOWN) :]
     assert len(others) == len(BAD_FILES) + 1
     for info in others:
         assert not info.present
         assert info.details["error"] in info.how_to_get
         with pytest.raises(CheckpointError, match="cannot be used"):
-            weights.find(info.id)
+            catalogue.find(info.id)
 
 
 def test_a_file_without_permission_is_listed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,9 +234,9 @@ def test_a_name_that_is_not_utf8_can_be_printed_and_found(home: Path) -> None:
             file.write(safetensors(METADATA))
     except OSError:
         pytest.skip("this file system knows UTF-8 names only")
-    [info] = weights.catalogue()[len(KNOWN) :]
+    [info] = catalogue.catalogue()[len(KNOWN) :]
     info.id.encode("utf-8")
-    assert weights.find(info.id).present
+    assert catalogue.find(info.id).present
 
 
 def test_backbones_are_no_checkpoints(home: Path) -> None:
@@ -252,8 +253,8 @@ def test_equal_stems_get_their_full_names(home: Path) -> None:
     torch_file(home / "all.pth")
     (home / "ViT-L-14-336.bin").touch()
     assert list(by_id())[len(KNOWN) :] == ["all.pth", "twin", "twin.safetensors"]
-    assert weights.find("all.pth").path == home / "all.pth"
-    assert weights.find("twin.safetensors").title == "Mine"
+    assert catalogue.find("all.pth").path == home / "all.pth"
+    assert catalogue.find("twin.safetensors").title == "Mine"
 
 
 def test_a_path_is_found_and_its_id_finds_it_again(
@@ -263,18 +264,18 @@ def test_a_path_is_found_and_its_id_finds_it_again(
     path.write_bytes(safetensors(METADATA))
     monkeypatch.chdir(tmp_path)
     for text in (str(path), "./elsewhere.safetensors", "elsewhere.safetensors"):
-        info = weights.find(text)
+        info = catalogue.find(text)
         assert info.path == path
-        assert weights.find(info.id) == info
+        assert catalogue.find(info.id) == info
     # A file of the folder keeps its id.
     (home / "mine.safetensors").write_bytes(safetensors(METADATA))
-    assert weights.find(str(home / "mine.safetensors")).id == "mine"
+    assert catalogue.find(str(home / "mine.safetensors")).id == "mine"
 
 
 def test_a_published_file_elsewhere_keeps_its_facts(home: Path, tmp_path: Path) -> None:
     torch_file(tmp_path / "pretrained_all.pth")
     (home / "ViT-L-14-336.pt").touch()
-    info = weights.find(str(tmp_path / "pretrained_all.pth"))
+    info = catalogue.find(str(tmp_path / "pretrained_all.pth"))
     assert info.id == str(tmp_path / "pretrained_all.pth")
     assert len(info.trained_on) == 14
 
@@ -291,36 +292,36 @@ def test_a_published_file_elsewhere_keeps_its_facts(home: Path, tmp_path: Path) 
 def test_no_text_leads_out_of_the_folder(home: Path, text: str) -> None:
     (home.parent / "secret.safetensors").write_bytes(safetensors(METADATA))
     with pytest.raises(CheckpointError):
-        weights.find(text, allow_paths=False)
+        catalogue.find(text, allow_paths=False)
     with pytest.raises(CheckpointError):
-        weights.find(text)
+        catalogue.find(text)
     with pytest.raises(CheckpointError):
-        weights.downloads(text)
+        catalogue.downloads(text)
 
 
 def test_a_stranger_cannot_name_a_path(home: Path, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     path.write_bytes(safetensors(METADATA))
-    assert weights.find(str(path)).present
+    assert catalogue.find(str(path)).present
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
-        weights.find(str(path), allow_paths=False)
+        catalogue.find(str(path), allow_paths=False)
 
 
 @pytest.mark.parametrize(
     "ending", [".safetensors", ".bin", ".pt", ".pth", "px.pt"], ids=lambda e: e.strip(".")
 )
 def test_a_backbone_is_found_under_each_of_its_names(home: Path, ending: str) -> None:
-    assert weights.find_backbone("ViT-L-14-336") is None
+    assert catalogue.find_backbone("ViT-L-14-336") is None
     path = home / f"ViT-L-14-336{ending}"
     path.touch()
-    assert weights.find_backbone("ViT-L-14-336") == path
-    assert weights.find_backbone("ViT-L-14") is None
+    assert catalogue.find_backbone("ViT-L-14-336") == path
+    assert catalogue.find_backbone("ViT-L-14") is None
 
 
 @pytest.mark.parametrize("name", ["", "..", "../weights home/x", "/etc/x"])
 def test_a_backbone_s_name_leads_nowhere_else(home: Path, name: str) -> None:
     (home / "x.pt").touch()
-    assert weights.find_backbone(name) is None
+    assert catalogue.find_backbone(name) is None
 
 
 def test_the_messages_name_ids_fit_for_a_shell(home: Path) -> None:

@@ -15,17 +15,17 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adaclip.config import ModelConfig
-from adaclip.errors import CheckpointError
-from adaclip.stores.files import recorded_sha256
-from adaclip.stores.metadata import METADATA_KEY, read_header, read_metadata
-from adaclip.stores.published import (
+from adaclip.checkpoints.metadata import METADATA_KEY, read_header, read_metadata
+from adaclip.checkpoints.published import (
     BACKBONES,
     PUBLISHED,
     PUBLISHED_LICENCE,
     HubFile,
     backbone_sources,
 )
+from adaclip.config import ModelConfig
+from adaclip.errors import CheckpointError
+from adaclip.stores.files import recorded_sha256
 from adaclip.types import CheckpointInfo, Threshold
 
 __all__ = [

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from adaclip.checkpoints import catalogue
 from adaclip.errors import CheckpointError
-from adaclip.stores import weights
-from tests.stores.samples import METADATA, safetensors
+from tests.checkpoints.samples import METADATA, safetensors
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_metadata_that_cannot_be_used_is_named(
     path = tmp_path / "c.safetensors"
     path.write_bytes(safetensors(METADATA | change))
     with pytest.raises(CheckpointError, match=message) as caught:
-        weights.read_metadata(path)
+        catalogue.read_metadata(path)
     assert str(path) in str(caught.value)
 
 
@@ -48,7 +48,7 @@ def test_metadata_that_is_no_object_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "c.safetensors"
     path.write_bytes(safetensors(text))
     with pytest.raises(CheckpointError, match="damaged or cut short"):
-        weights.read_metadata(path)
+        catalogue.read_metadata(path)
 
 
 def test_metadata_written_by_safetensors_reads_back(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_metadata_written_by_safetensors_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     tensors = {"a": numpy.ones((3, 5), numpy.float32), "b": numpy.zeros(7, numpy.int8)}
     save_file(tensors, path, metadata={"adaclip": json.dumps(METADATA)})
-    assert weights.read_metadata(path) == METADATA
+    assert catalogue.read_metadata(path) == METADATA
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CheckpointError, match="damaged or cut short"):
-        weights.read_metadata(path)
+        catalogue.read_metadata(path)

@@ -17,8 +17,8 @@ import filelock
 import httpx2
 from huggingface_hub import hf_hub_url
 
-from adaclip.errors import FetchError
-from adaclip.stores.download import (
+from adaclip.checkpoints.catalogue import by_hand, downloads, find, is_here, weights_home
+from adaclip.checkpoints.download import (
     Cut,
     Failed,
     FetchCancelled,
@@ -30,9 +30,9 @@ from adaclip.stores.download import (
     download,
     new_client,
 )
+from adaclip.checkpoints.published import HubFile
+from adaclip.errors import FetchError
 from adaclip.stores.files import record_sha256, recorded_sha256, sha256_of
-from adaclip.stores.published import HubFile
-from adaclip.stores.weights import by_hand, downloads, find, is_here, weights_home
 
 __all__ = ["FetchCancelled", "Progress", "fetch"]
 

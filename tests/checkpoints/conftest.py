@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.stores import download
-from tests.stores.hub_server import HubServer
+from adaclip.checkpoints import download
+from tests.checkpoints.hub_server import HubServer
 
 FIRST = "cubert-gmbh/adaclip/resolve/main/pretrained_all.pth"
 SECOND = "spaces/Caoyunkang/AdaCLIP/resolve/main/weights/pretrained_all.pth"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from adaclip.checkpoints import catalogue, download, published
+from adaclip.checkpoints.hub import FetchCancelled, Progress, fetch
 from adaclip.errors import CheckpointError, FetchError
-from adaclip.stores import download, published, weights
 from adaclip.stores.files import checksum_path, record_sha256, recorded_sha256, sha256_of
-from adaclip.stores.hub import FetchCancelled, Progress, fetch
-from tests.stores.conftest import (
+from tests.checkpoints.conftest import (
     BACKBONE,
     CLIP,
     FIRST,
@@ -28,7 +28,7 @@ from tests.stores.conftest import (
     closed_port,
     names,
 )
-from tests.stores.hub_server import HubServer
+from tests.checkpoints.hub_server import HubServer
 
 
 def test_everything_a_checkpoint_needs_is_fetched_and_recorded(home: Path, hub: HubServer) -> None:
@@ -38,7 +38,7 @@ def test_everything_a_checkpoint_needs_is_fetched_and_recorded(home: Path, hub: 
     assert [path.read_bytes() for path in paths] == [WEIGHTS, CLIP]
     assert recorded_sha256(paths[0]) == hashlib.sha256(WEIGHTS).hexdigest()
     assert names(home) == {n for path in paths for n in (path.name, path.name + ".sha256")}
-    assert weights.find_backbone("ViT-L-14-336") == paths[1]
+    assert catalogue.find_backbone("ViT-L-14-336") == paths[1]
 
     for path in paths:
         told = [progress for progress in seen if progress.file == path.name]
@@ -102,7 +102,7 @@ def test_the_second_source_serves_when_the_first_has_no_such_file(
 
 def test_the_backbone_may_come_pickled(home: Path, hub: HubServer) -> None:
     hub.files[PICKLED] = hub.files.pop(BACKBONE)
-    assert fetch("all")[1] == home / "ViT-L-14-336.bin" == weights.find_backbone("ViT-L-14-336")
+    assert fetch("all")[1] == home / "ViT-L-14-336.bin" == catalogue.find_backbone("ViT-L-14-336")
     hub.sent.clear()
     fetch("all")
     assert hub.sent == []
@@ -161,7 +161,7 @@ def test_two_threads_fetch_each_file_once(home: Path, hub: HubServer) -> None:
 
 def test_two_processes_fetch_each_file_once(home: Path, hub: HubServer) -> None:
     hub.seconds_per_chunk = 0.01
-    command = [sys.executable, "-c", "from adaclip.stores.hub import fetch; fetch('all')"]
+    command = [sys.executable, "-c", "from adaclip.checkpoints.hub import fetch; fetch('all')"]
     root = Path(download.__file__).parents[2]
     running = [subprocess.Popen(command, cwd=root, env=dict(os.environ)) for _ in range(2)]
     assert [process.wait(30) for process in running] == [0, 0]
@@ -236,7 +236,7 @@ def test_only_known_ids_are_fetched(
     for text in ("nothing", "../all", "/etc/passwd", str(home / "pretrained_all.pth")):
         with pytest.raises(CheckpointError, match="there is no checkpoint"):
             fetch(text)
-    monkeypatch.setattr(weights, "_LITE", tmp_path / "lite.safetensors")
+    monkeypatch.setattr(catalogue, "_LITE", tmp_path / "lite.safetensors")
     with pytest.raises(CheckpointError, match="ships with the project"):
         fetch("lite")
     assert hub.requests == []
@@ -263,7 +263,7 @@ def test_the_backbone_repositories_are_those_open_clip_names() -> None:
 
 def test_fetching_needs_neither_torch_nor_gradio() -> None:
     code = (
-        "import sys, adaclip.stores.hub; "
+        "import sys, adaclip.checkpoints.hub; "
         "sys.exit(bool({'torch', 'gradio', 'open_clip'} & set(sys.modules)))"
     )
     root = Path(download.__file__).parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.stores.weights import catalogue, fingerprint
+from adaclip.checkpoints.catalogue import catalogue, fingerprint
 
 
 def marks(home: Path) -> dict[str, tuple[object, ...]]:
