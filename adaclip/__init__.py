@@ -14,7 +14,7 @@ from adaclip.errors import AdaClipError
 from adaclip.types import CheckpointInfo, Detection, Threshold, Verdict
 
 if TYPE_CHECKING:
-    from adaclip.engine.detector import Detector, load_detector
+    from adaclip.detecting.detector import Detector, load_detector
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,7 +31,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import the engine, and torch with it, on first use (PEP 562)."""
     if name in {"Detector", "load_detector"}:
-        from adaclip.engine import detector
+        from adaclip.detecting import detector
 
         return getattr(detector, name)
     raise AttributeError(f"module 'adaclip' has no attribute {name!r}")

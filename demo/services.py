@@ -29,7 +29,7 @@ EXAMPLES = Path(__file__).parent / "assets" / "examples"
 
 
 class Detector(Protocol):
-    """The part of `adaclip.engine.detector.Detector` the page uses."""
+    """The part of `adaclip.detecting.detector.Detector` the page uses."""
 
     info: CheckpointInfo
 
@@ -43,7 +43,7 @@ class Detector(Protocol):
 
 
 class Pool(Protocol):
-    """The part of `adaclip.engine.pool.DetectorPool` the page uses."""
+    """The part of `adaclip.detecting.pool.DetectorPool` the page uses."""
 
     @property
     def device_name(self) -> str:

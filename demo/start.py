@@ -11,7 +11,7 @@ from adaclip.annotations.store import AnnotationStore
 from adaclip.checkpoints import hub
 from adaclip.checkpoints.catalogue import catalogue, weights_home
 from adaclip.config import DetectConfig
-from adaclip.engine.pool import DetectorPool
+from adaclip.detecting.pool import DetectorPool
 from adaclip.errors import AdaClipError
 from adaclip.stores.folders import annotations_home, runs_home
 from demo.results import ResultStore

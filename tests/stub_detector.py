@@ -86,9 +86,9 @@ class StubDetector:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> StubDetector:
         """Stand in for the engine and for the catalogue's `find`."""
-        module = types.ModuleType("adaclip.engine.detector")
+        module = types.ModuleType("adaclip.detecting.detector")
         module.load_detector = self.load  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "adaclip.engine.detector", module)
+        monkeypatch.setitem(sys.modules, "adaclip.detecting.detector", module)
         monkeypatch.setattr(catalogue, "find", lambda checkpoint: self.info)
         return self
 

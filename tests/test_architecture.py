@@ -127,7 +127,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import adaclip", "import adaclip.cli", "import adaclip.engine.pool", "import demo.ui"],
+    ["import adaclip", "import adaclip.cli", "import adaclip.detecting.pool", "import demo.ui"],
 )
 def test_light_imports_load_no_torch(statement: str) -> None:
     code = f"import sys; {statement}; print('torch' in sys.modules, 'gradio' in sys.modules)"

@@ -37,9 +37,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def detector(monkeypatch: pytest.MonkeyPatch) -> BrightDetector:
     """Stands in for the engine and for the catalogue's `find`."""
     stub = BrightDetector()
-    module = types.ModuleType("adaclip.engine.detector")
+    module = types.ModuleType("adaclip.detecting.detector")
     module.load_detector = lambda checkpoint, **options: stub  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "adaclip.engine.detector", module)
+    monkeypatch.setitem(sys.modules, "adaclip.detecting.detector", module)
     monkeypatch.setattr(catalogue, "find", lambda checkpoint: stub.info)
     return stub
 

@@ -23,7 +23,7 @@ from adaclip.text import printable
 from adaclip.types import Detection, Threshold, Verdict
 
 if TYPE_CHECKING:
-    from adaclip.engine.detector import Detector
+    from adaclip.detecting.detector import Detector
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -82,7 +82,7 @@ def _detect(arguments: argparse.Namespace) -> int:
     from adaclip.checkpoints.catalogue import find
 
     find(arguments.checkpoint)
-    from adaclip.engine.detector import load_detector
+    from adaclip.detecting.detector import load_detector
 
     detector = load_detector(
         arguments.checkpoint, device=arguments.device, precision=arguments.precision

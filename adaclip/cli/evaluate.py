@@ -19,7 +19,7 @@ from adaclip.stores.folders import runs_home
 
 if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.data.samples import Sample
-    from adaclip.engine.detector import Detector
+    from adaclip.detecting.detector import Detector
     from adaclip.stores.runs import RunWriter
 
 SYNTHETIC = SYNTHETIC_KEY
@@ -119,7 +119,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         from adaclip.stores.runs import folder_name
 
         folder = runs_home() / folder_name(f"{samples[0].dataset}-{info.id}")
-    from adaclip.engine.detector import load_detector
+    from adaclip.detecting.detector import load_detector
     from adaclip.engine.evaluator import limit_samples, open_run
 
     config = EvaluateConfig(

@@ -30,8 +30,8 @@ from tqdm import tqdm
 from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import Entry
 from adaclip.data.synthetic.collected import collected_kinds
+from adaclip.detecting.device import get_device
 from adaclip.engine import lite_calibration
-from adaclip.engine.device import get_device
 from adaclip.engine.lite_model import (
     LITE_MODEL,
     LITE_PREPROCESSING,

@@ -34,7 +34,7 @@ from adaclip.text import printable
 from adaclip.types import Detection, Threshold
 
 if TYPE_CHECKING:  # the engine loads torch
-    from adaclip.engine.detector import Detector
+    from adaclip.detecting.detector import Detector
 
 
 def limit_samples(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
@@ -85,7 +85,7 @@ def open_run(
     if not samples:
         raise InputError("there are no images to evaluate; check the data folder")
     if batch_size is None:
-        from adaclip.engine.device import get_device
+        from adaclip.detecting.device import get_device
 
         batch_size = get_device(detector.device).default_batch_size
     config = dataclasses.replace(config, batch_size=batch_size)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.engine.device import choose_precision, get_device
+from adaclip.detecting.device import choose_precision, get_device
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.backbone import build_clip
 from adaclip.model.dinov2 import (

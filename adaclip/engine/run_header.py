@@ -27,7 +27,7 @@ from adaclip.types import CheckpointInfo
 
 if TYPE_CHECKING:  # the engine loads torch
     from adaclip.data.samples import Sample
-    from adaclip.engine.detector import Detector
+    from adaclip.detecting.detector import Detector
 
 _PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
 _PROTOCOL = (

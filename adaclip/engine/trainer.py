@@ -23,7 +23,7 @@ from typing import Any
 from torch import Tensor
 
 from adaclip.config import TrainConfig
-from adaclip.engine.device import Device, choose_precision, get_device
+from adaclip.detecting.device import Device, choose_precision, get_device
 from adaclip.engine.training_data import (
     Example,
     Planned,

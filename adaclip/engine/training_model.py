@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from adaclip.checkpoints.catalogue import find, find_backbone
 from adaclip.config import ModelConfig, PreprocessingConfig, TrainConfig
-from adaclip.engine.device import DTYPES, Device, is_out_of_memory
-from adaclip.engine.loading import StoredModel, read_stored, set_block_dtype
+from adaclip.detecting.device import DTYPES, Device, is_out_of_memory
+from adaclip.detecting.loading import StoredModel, read_stored, set_block_dtype
 from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput

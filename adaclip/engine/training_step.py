@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from adaclip.config import DicePer, TrainConfig
-from adaclip.engine.device import Device, is_out_of_memory
+from adaclip.detecting.device import Device, is_out_of_memory
 from adaclip.engine.losses import adaclip_loss
 from adaclip.engine.training_data import Example
 from adaclip.engine.training_model import TrainingModel, forward, fp32_blocks, out_of_memory

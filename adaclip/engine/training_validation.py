@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_max_pool2d
 
 from adaclip.config import TrainMetric
-from adaclip.engine.device import Device
+from adaclip.detecting.device import Device
 from adaclip.engine.training_data import TrainingImage
 from adaclip.engine.training_model import TrainingModel, forward, fp32_blocks
 from adaclip.engine.training_step import Batch

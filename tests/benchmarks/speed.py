@@ -26,8 +26,8 @@ import torch
 
 from adaclip import load_detector
 from adaclip.config import ModelConfig
-from adaclip.engine.detector import Detector
-from adaclip.engine.loading import set_block_dtype
+from adaclip.detecting.detector import Detector
+from adaclip.detecting.loading import set_block_dtype
 from adaclip.model import adaclip as method
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import AdaCLIP

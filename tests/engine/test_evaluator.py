@@ -17,7 +17,7 @@ from PIL import Image
 
 from adaclip.config import EvaluateConfig
 from adaclip.data.samples import Sample, load_samples, read_mask
-from adaclip.engine.detector import load_detector
+from adaclip.detecting.detector import load_detector
 from adaclip.engine.evaluator import evaluate, limit_samples, open_run
 from adaclip.errors import InputError, StoreError
 from adaclip.stores.files import sha256_of

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from adaclip.config import TrainConfig
+from adaclip.detecting.device import get_device
 from adaclip.engine import training_step
-from adaclip.engine.device import get_device
 from adaclip.engine.training_data import Example
 from adaclip.engine.training_model import TrainingModel, forward, new_training_model
 from adaclip.engine.training_step import Batch, Stepper, reproducible

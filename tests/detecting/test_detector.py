@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import adaclip
-from adaclip.engine import detector as detector_module
-from adaclip.engine.detector import Detector, load_detector
+from adaclip.detecting import detector as detector_module
+from adaclip.detecting.detector import Detector, load_detector
 from adaclip.errors import AdaClipError, CheckpointError, ImageError, InputError
 from adaclip.types import Detection
 from tests.tiny import write_tiny

@@ -12,7 +12,7 @@ import torch
 from adaclip import load_detector
 from adaclip.config import CLIP_MEAN, ModelConfig, PreprocessingConfig
 from adaclip.data.preprocessing import preprocess
-from adaclip.engine.loading import _backbones
+from adaclip.detecting.loading import _backbones
 from adaclip.errors import CheckpointError
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP

@@ -19,14 +19,14 @@ from adaclip.checkpoints.catalogue import find
 from adaclip.config import MAX_CLASS_NAME_LENGTH, DetectConfig, Precision, PreprocessingConfig
 from adaclip.data.images import as_pixels
 from adaclip.data.preprocessing import preprocess
-from adaclip.engine.device import (
+from adaclip.detecting.device import (
     DTYPES,
     Device,
     choose_precision,
     get_device,
     is_out_of_memory,
 )
-from adaclip.engine.loading import LoadedModel, load_models, set_block_dtype
+from adaclip.detecting.loading import LoadedModel, load_models, set_block_dtype
 from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.model import scoring, text_prompts
 from adaclip.types import CheckpointInfo, Detection

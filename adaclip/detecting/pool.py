@@ -11,7 +11,7 @@ from adaclip.config import Precision
 from adaclip.types import CheckpointInfo
 
 if TYPE_CHECKING:  # the engine loads torch
-    from adaclip.engine.detector import Detector
+    from adaclip.detecting.detector import Detector
 
 State = Literal["absent", "idle", "loading", "ready", "failed"]
 
@@ -95,7 +95,7 @@ class DetectorPool:
             while len(self._detectors) >= self._max_loaded:
                 self._detectors.popitem(last=False)
         try:
-            from adaclip.engine.detector import load_detector
+            from adaclip.detecting.detector import load_detector
 
             detector = load_detector(checkpoint_id, device=self._device, precision=self._precision)
             with self._guard:

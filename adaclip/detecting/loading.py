@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from adaclip.checkpoints.catalogue import find, read_metadata
 from adaclip.config import ModelConfig, PreprocessingConfig
-from adaclip.engine.device import DTYPES, Device, is_out_of_memory
+from adaclip.detecting.device import DTYPES, Device, is_out_of_memory
 from adaclip.errors import CheckpointError
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import (

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adaclip.engine import detector as detector_module
-from adaclip.engine.pool import DetectorPool
+from adaclip.detecting import detector as detector_module
+from adaclip.detecting.pool import DetectorPool
 from adaclip.errors import CheckpointError
 from tests.tiny import write_tiny
 
