@@ -18,10 +18,10 @@ from adaclip.checkpoints import catalogue
 from adaclip.cli import evaluate, main
 from adaclip.data import benchmark_set
 from adaclip.data.samples import load_samples, read_mask
-from adaclip.engine.image_sources import SyntheticSource, synthetic_samples
+from adaclip.evaluating.sources import SyntheticSource, synthetic_samples
 from adaclip.stores.runs import read_run
 from adaclip.types import resize_map
-from tests.engine.evaluation_data import BrightDetector, write_dataset
+from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 from tests.metrics.oracles import by_scikit_learn
 
 THREE_KINDS = sorted({entry.class_name for entry in benchmark_set.entries()})[:3]

@@ -120,7 +120,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
         folder = runs_home() / folder_name(f"{samples[0].dataset}-{info.id}")
     from adaclip.detecting.detector import load_detector
-    from adaclip.engine.evaluator import limit_samples, open_run
+    from adaclip.evaluating.evaluator import limit_samples, open_run
 
     config = EvaluateConfig(
         class_name=getattr(arguments, "class_name", None),
@@ -158,8 +158,8 @@ def _run(
     detector: Detector, samples: Sequence[Sample], writer: RunWriter, synthetic: bool
 ) -> Mapping[str, Any] | None:
     """Evaluate with a progress bar; None when interrupted."""
-    from adaclip.engine.evaluator import evaluate
-    from adaclip.engine.image_sources import FileSource, SyntheticSource
+    from adaclip.evaluating.evaluator import evaluate
+    from adaclip.evaluating.sources import FileSource, SyntheticSource
 
     source = SyntheticSource() if synthetic else FileSource()
     total = len(samples)
@@ -182,7 +182,7 @@ def _run(
 def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
     """The images asked for. Raises InputError or DatasetError."""
     from adaclip.data.samples import load_samples
-    from adaclip.engine.image_sources import synthetic_samples
+    from adaclip.evaluating.sources import synthetic_samples
 
     dataset = getattr(arguments, "dataset", None)
     if arguments.data == SYNTHETIC:

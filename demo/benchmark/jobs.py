@@ -172,9 +172,9 @@ class JobBoard:
 def evaluate(services: Services, job: Job) -> None:
     """The engine's evaluation, into the job's folder. Raises AdaClipError."""
     from adaclip.config import EvaluateConfig
-    from adaclip.engine.evaluator import evaluate as measure
-    from adaclip.engine.evaluator import limit_samples, open_run
-    from adaclip.engine.image_sources import FileSource, SyntheticSource, synthetic_samples
+    from adaclip.evaluating.evaluator import evaluate as measure
+    from adaclip.evaluating.evaluator import limit_samples, open_run
+    from adaclip.evaluating.sources import FileSource, SyntheticSource, synthetic_samples
 
     config = EvaluateConfig(limit=job.limit, keep_maps=job.keep_maps)
     if job.settings:
@@ -228,7 +228,7 @@ def describe(services: Services, source: Any) -> str:
     """What a dataset holds, in a line. Raises DatasetError when it is none."""
     root = _source(services, source)
     if root is None:
-        from adaclip.engine.image_sources import synthetic_samples
+        from adaclip.evaluating.sources import synthetic_samples
 
         samples: Sequence[Any] = synthetic_samples()
     else:

@@ -22,7 +22,7 @@ from adaclip.data.images import read_image
 from adaclip.data.sample import Sample, read_mask
 from adaclip.data.samples import load_samples
 from adaclip.detecting.detector import Detector
-from adaclip.engine.evaluator import limit_samples
+from adaclip.evaluating.evaluator import limit_samples
 from adaclip.metrics.pixels import PixelMetrics
 from adaclip.metrics.ranking import ranking
 

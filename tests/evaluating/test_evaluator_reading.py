@@ -10,10 +10,10 @@ import pytest
 
 from adaclip.config import EvaluateConfig
 from adaclip.data.samples import Sample, load_samples
-from adaclip.engine.evaluator import evaluate, open_run
-from adaclip.engine.image_sources import FileSource
+from adaclip.evaluating.evaluator import evaluate, open_run
+from adaclip.evaluating.sources import FileSource
 from adaclip.stores.runs import read_run
-from tests.engine.evaluation_data import BrightDetector, write_dataset
+from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 
 
 @pytest.fixture

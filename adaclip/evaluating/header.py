@@ -18,8 +18,8 @@ from adaclip import __version__
 from adaclip.checkpoints.catalogue import find
 from adaclip.config import EvaluateConfig
 from adaclip.data.registry import dataset_name
-from adaclip.engine.image_sources import SYNTHETIC
 from adaclip.errors import CheckpointError
+from adaclip.evaluating.sources import SYNTHETIC
 from adaclip.stores.files import recorded_sha256, sha256_of
 from adaclip.stores.run_results import SCHEMA
 from adaclip.text import printable

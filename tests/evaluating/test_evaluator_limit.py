@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from adaclip.data.samples import load_samples
-from adaclip.engine.evaluator import limit_samples
-from tests.engine.evaluation_data import write_dataset
+from adaclip.evaluating.evaluator import limit_samples
+from tests.evaluating.evaluation_data import write_dataset
 
 
 def test_a_limit_is_balanced_and_the_same_each_time(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ import numpy as np
 from adaclip.config import EvaluateConfig
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample
-from adaclip.engine.class_results import ClassTally, Judged, mean_of_classes
-from adaclip.engine.image_sources import FileSource, ImageSource
-from adaclip.engine.run_header import new_header, utc_now
 from adaclip.errors import AdaClipError, ImageError, InputError
+from adaclip.evaluating.header import new_header, utc_now
+from adaclip.evaluating.sources import FileSource, ImageSource
+from adaclip.evaluating.tally import ClassTally, Judged, mean_of_classes
 from adaclip.metrics.contours import peak_on_contour
 from adaclip.stores.run_results import MAPS, WORK, read_run
 from adaclip.stores.run_rows import Row

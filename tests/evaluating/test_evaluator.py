@@ -18,12 +18,12 @@ from PIL import Image
 from adaclip.config import EvaluateConfig
 from adaclip.data.samples import Sample, load_samples, read_mask
 from adaclip.detecting.detector import load_detector
-from adaclip.engine.evaluator import evaluate, limit_samples, open_run
 from adaclip.errors import InputError, StoreError
+from adaclip.evaluating.evaluator import evaluate, limit_samples, open_run
 from adaclip.stores.files import sha256_of
 from adaclip.stores.runs import Run, read_run
 from adaclip.types import resize_map
-from tests.engine.evaluation_data import BrightDetector, write_dataset
+from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 from tests.metrics.oracles import by_scikit_learn, slow_aupro
 from tests.tiny import write_tiny
 
@@ -170,8 +170,8 @@ def test_a_process_killed_outright_loses_nothing_it_had_finished(
     program = f"""
 import os, signal
 from pathlib import Path
-from tests.engine.evaluation_data import BrightDetector
-from tests.engine.test_evaluator import run
+from tests.evaluating.evaluation_data import BrightDetector
+from tests.evaluating.test_evaluator import run
 detector = BrightDetector()
 detector.before = lambda judged: judged == 7 and os.kill(os.getpid(), signal.SIGKILL)
 run(Path({str(data)!r}), Path({str(folder)!r}), detector)
