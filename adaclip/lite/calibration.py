@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from adaclip.engine.lite_model import run
-from adaclip.engine.lite_pictures import PicturePairs
+from adaclip.lite.model import run
+from adaclip.lite.pictures import PicturePairs
 from adaclip.metrics.alarms import just_above
 from adaclip.metrics.ranking import Ranking, ranking
 from adaclip.model import scoring, text_prompts

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.synthetic import generate
 from adaclip.data.synthetic.catalogue import Entry
-from adaclip.engine.lite_model import LITE_PREPROCESSING
+from adaclip.lite.model import LITE_PREPROCESSING
 
 PATCH = 14
 # Losses are taken at this many points per patch and axis: enough to say where a thin defect runs.

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 
 from adaclip.data.synthetic import generate
 from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.collected import SURFACE_GROUPS, collected_kinds
-from adaclip.data.synthetic.collecting import SURFACES, collect, licences, main
 from adaclip.errors import InputError
+from adaclip.lite.collected import SURFACE_GROUPS, collected_kinds
+from adaclip.lite.collecting import SURFACES, collect, licences, main
 
 COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 

@@ -2,7 +2,7 @@
 
 They widen what `lite` is trained on; nothing else needs them. A collection is a folder with
 `objects/GROUP/*.png` (with transparency) and `surfaces/GROUP/*.{png,jpg}`, and a `SOURCES.csv`
-that names the origin and licence of each. `adaclip.data.synthetic.collecting` makes one out of two
+that names the origin and licence of each. `adaclip.lite.collecting` makes one out of two
 Debian packages, taking only what is in the public domain or under a licence as free.
 """
 
@@ -68,7 +68,7 @@ def collected_kinds(folder: Path) -> dict[str, Entry]:
     if not kinds:
         raise InputError(
             f"{folder} has neither objects/GROUP/*.png nor surfaces/GROUP/*.png: "
-            "python -m adaclip.data.synthetic.collecting makes such a folder"
+            "python -m adaclip.lite.collecting makes such a folder"
         )
     return kinds
 

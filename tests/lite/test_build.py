@@ -13,8 +13,10 @@ import torch
 from adaclip.checkpoints.metadata import _check, read_metadata
 from adaclip.data.synthetic import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.data.synthetic.catalogue import OBJECTS
-from adaclip.engine import build_lite, lite_calibration, lite_model
-from adaclip.engine.build_lite import (
+from adaclip.errors import AdaClipError, InputError
+from adaclip.lite import build, calibration
+from adaclip.lite import model as lite_model
+from adaclip.lite.build import (
     LARGEST_FILE,
     UNSEEN_COLLECTED,
     UNSEEN_KINDS,
@@ -22,10 +24,9 @@ from adaclip.engine.build_lite import (
     metadata_of,
     train,
 )
-from adaclip.engine.lite_calibration import Judged
-from adaclip.engine.lite_model import LITE_MODEL, LearnedParts, standardise
-from adaclip.engine.lite_pictures import POINTS_PER_PATCH, PicturePairs, name_for
-from adaclip.errors import AdaClipError, InputError
+from adaclip.lite.calibration import Judged
+from adaclip.lite.model import LITE_MODEL, LearnedParts, standardise
+from adaclip.lite.pictures import POINTS_PER_PATCH, PicturePairs, name_for
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
 from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
@@ -79,7 +80,7 @@ def test_training_learns_and_leaves_the_image_tower_alone(
     model: AdaCLIP, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(build_lite.tqdm, "write", lines.append)
+    monkeypatch.setattr(build.tqdm, "write", lines.append)
     visual: Any = model.clip.visual
     before = {k: v.clone() for k, v in visual.state_dict().items()}
     train(model, SMALL, tmp_path / "state", workers=0)
@@ -92,15 +93,13 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     ends = []
     for stops in (False, True):
         torch.manual_seed(0)
-        training = build_lite.Training(
-            AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL, {}
-        )
+        training = build.Training(AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL, {})
         for index in range(3):
             training.take(training.pictures[index])
             if stops and index == 1:
                 training.save(tmp_path / "state")
                 torch.manual_seed(0)
-                training = build_lite.Training(
+                training = build.Training(
                     AdaCLIP(build_clip(LITE_BACKBONE_CONFIG), LITE_MODEL), SMALL, {}
                 )
                 training.load(tmp_path / "state")
@@ -109,16 +108,16 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
 
 
 def test_a_state_of_another_training_is_refused(model: AdaCLIP, tmp_path: Path) -> None:
-    build_lite.Training(model, SMALL, {}).save(tmp_path / "lite.state")
+    build.Training(model, SMALL, {}).save(tmp_path / "lite.state")
     other = replace(SMALL, seed=3)
     with pytest.raises(InputError, match=r"lite\.state is of a build with other kinds, seed: "):
-        build_lite.Training(model, other, {"drawn_stars": OBJECTS["screw"]}).load(
+        build.Training(model, other, {"drawn_stars": OBJECTS["screw"]}).load(
             tmp_path / "lite.state"
         )
 
 
 def test_gradients_that_are_not_finite_stop_before_they_are_learned(model: AdaCLIP) -> None:
-    training = build_lite.Training(model, SMALL, {})
+    training = build.Training(model, SMALL, {})
     batch = training.pictures[0]
     before = [p.detach().clone() for p in training.learned]
     with pytest.raises(AdaClipError, match=r"step 1: gradients that are not finite"):
@@ -127,7 +126,7 @@ def test_gradients_that_are_not_finite_stop_before_they_are_learned(model: AdaCL
 
 
 def test_the_learning_rate_is_a_cosine_whose_first_60_steps_are_held_back() -> None:
-    rates = [build_lite._rate(step, 300) for step in range(302)]
+    rates = [build._rate(step, 300) for step in range(302)]
     expected = np.cos(np.pi * np.arange(300) / 300 / 2) ** 2
     np.testing.assert_allclose(rates[59:300], expected[59:], rtol=1e-9)
     assert rates[0] == pytest.approx(expected[0] / 60)
@@ -137,8 +136,8 @@ def test_the_learning_rate_is_a_cosine_whose_first_60_steps_are_held_back() -> N
 def test_every_learned_parameter_gets_a_gradient_but_the_dead_prompt(model: AdaCLIP) -> None:
     parts = LearnedParts.of(model)
     [batch] = [PicturePairs(seed=1, pairs=1, sizes=(70,), kinds=OBJECT_KINDS, count=1)[0]]
-    output = build_lite.run(model, batch.images, build_lite.text_prompts.tokenize("nut"))
-    build_lite.loss_of(output, batch.masks, 0.25).backward()
+    output = build.run(model, batch.images, build.text_prompts.tokenize("nut"))
+    build.loss_of(output, batch.masks, 0.25).backward()
     without = [n for n, p in model.named_parameters() if p.grad is None]
     # A weight of 1 on the fused tokens leaves the class token out of the image vector.
     assert [n for n in without if not n.startswith("class_projection")] == [
@@ -205,7 +204,7 @@ def test_the_command_builds_a_checkpoint_whose_thresholds_fit_the_file(
     recipe = replace(SMALL, steps=2, pairs=1, validation_sizes=(70,), validation_batches=16)
     out = tmp_path / "new/lite.safetensors"
     collection = {"drawn_food": OBJECTS["screw"]}  # one of those never trained on
-    build_lite.build(
+    build.build(
         recipe,
         Path("a.whl"),
         out,
@@ -214,13 +213,13 @@ def test_the_command_builds_a_checkpoint_whose_thresholds_fit_the_file(
         workers=0,
     )
     metadata = read_metadata(out)
-    assert metadata["details"]["note"] == build_lite.OTHER_NOTE
+    assert metadata["details"]["note"] == build.OTHER_NOTE
     assert "drawn_food" not in metadata["details"]["kinds"]
     learned, backbone = read_tensors(out)
     load_backbone(clip, backbone, "the file")
     model = AdaCLIP(clip, LITE_MODEL)
     load_learned(model, learned, "the file")
-    judged = lite_calibration.judge(model, recipe.validation())
+    judged = calibration.judge(model, recipe.validation())
     assert judged.threshold() == metadata["threshold"]
     assert judged.map_threshold() == metadata["map_threshold"]
 
@@ -246,7 +245,7 @@ def test_what_cannot_be_built_ends_in_a_sentence(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["build_lite", *flags])
     with pytest.raises(SystemExit) as stop:
-        build_lite.main()
+        build.main()
     assert stop.value.code == 2
     assert complaint in capsys.readouterr().err
 

@@ -2,7 +2,7 @@
 
     apt-get download openclipart-png ufoai-textures
     for package in *.deb; do dpkg-deb -x $package unpacked; done
-    python -m adaclip.data.synthetic.collecting unpacked collection
+    python -m adaclip.lite.collecting unpacked collection
 
 Drawings are the Open Clip Art Library's, all dedicated to the public domain. Of UFO: Alien
 Invasion's textures only those are taken that its copyright file says are in the public domain or
@@ -22,8 +22,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from adaclip.data.synthetic.collected import FREE_LICENCES
 from adaclip.errors import AdaClipError, InputError
+from adaclip.lite.collected import FREE_LICENCES
 
 # Folders of drawings of things; the rest are signs, flags, buttons and frames.
 DRAWN = (
