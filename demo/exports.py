@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from adaclip.errors import InputError
-from adaclip.outputs import safe_stem
-from adaclip.rendering import (
+from adaclip.maps.outputs import safe_stem
+from adaclip.maps.rendering import (
     image_to_png,
     map_to_png16,
     margin_to_npy,

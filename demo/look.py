@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adaclip.errors import InputError
-from adaclip.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP, Scale
+from adaclip.maps.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP, Scale
 from adaclip.types import Threshold
 from demo import messages
 

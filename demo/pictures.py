@@ -15,8 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from adaclip.data.images import load_image, pixel_sha256
 from adaclip.errors import ImageError, StoreError
-from adaclip.regions import Region, anomaly_mask, find_regions
-from adaclip.rendering import draw_contours, heat_map, overlay
+from adaclip.maps.regions import Region, anomaly_mask, find_regions
+from adaclip.maps.rendering import draw_contours, heat_map, overlay
 from adaclip.types import Detection, resize_map
 from demo import messages
 from demo.look import Look

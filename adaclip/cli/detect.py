@@ -18,7 +18,7 @@ from adaclip.cli.streams import add_format, positive, progress_bar, unit_interva
 from adaclip.config import DetectConfig, Precision
 from adaclip.data.images import FORMATS_TEXT, collect_image_paths, load_image
 from adaclip.errors import AdaClipError, ImageError, InputError, StoreError
-from adaclip.outputs import OutputFolder, is_written_overlay
+from adaclip.maps.outputs import OutputFolder, is_written_overlay
 from adaclip.text import printable
 from adaclip.types import Detection, Threshold, Verdict
 

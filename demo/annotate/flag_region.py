@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from adaclip.errors import InputError
-from adaclip.regions import anomaly_mask
+from adaclip.maps.regions import anomaly_mask
 from adaclip.types import resize_map
 from demo.annotate import words
 from demo.annotate.flagging import Subject

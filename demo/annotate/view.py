@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 
 from adaclip.data.registry import spoken
-from adaclip.regions import anomaly_mask
-from adaclip.rendering import draw_contours, overlay
+from adaclip.maps.regions import anomaly_mask
+from adaclip.maps.rendering import draw_contours, overlay
 from adaclip.types import Verdict, resize_map
 from demo import messages
 from demo.annotate import words

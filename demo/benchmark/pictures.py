@@ -19,7 +19,7 @@ from PIL import Image
 
 from adaclip.data.registry import spoken
 from adaclip.errors import AdaClipError, DatasetError, InputError
-from adaclip.rendering import overlay
+from adaclip.maps.rendering import overlay
 from adaclip.stores.run_results import Run
 from adaclip.types import resize_map
 from demo import messages

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from adaclip.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
+from adaclip.maps.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from adaclip.types import CheckpointInfo
 from demo import messages, panels
 from demo.annotate.flag_bar import FlagBar, build_flag_bar

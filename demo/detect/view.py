@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adaclip.regions import Region
-from adaclip.rendering import colour_bar, legend_values
+from adaclip.maps.regions import Region
+from adaclip.maps.rendering import colour_bar, legend_values
 from adaclip.types import Threshold, Verdict
 from demo import messages
 from demo.icons import ICONS, icon

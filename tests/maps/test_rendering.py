@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip import rendering
 from adaclip.errors import InputError
+from adaclip.maps import rendering
 
 RAMP = np.linspace(0, 1, 256, dtype=np.float32).reshape(1, 256)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adaclip.errors import InputError
-from adaclip.regions import Region, anomaly_mask, find_regions
+from adaclip.maps.regions import Region, anomaly_mask, find_regions
 
 
 def _map(drawing: str) -> np.ndarray:

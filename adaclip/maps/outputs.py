@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adaclip import rendering
 from adaclip.errors import InputError
+from adaclip.maps import rendering
 from adaclip.stores.files import write_bytes
 from adaclip.text import printable
 from adaclip.types import Detection
