@@ -10,7 +10,7 @@ from PIL import Image
 
 import adaclip
 from adaclip.data.registry import dataset_name, datasets_with_class
-from adaclip.sentences import sentences
+from adaclip.model.sentences import sentences
 from adaclip.types import CheckpointInfo
 from demo import messages
 from demo.annotate import words as annotate_words

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adaclip.model.backbone import open_clip
-from adaclip.sentences import ABNORMAL_STATES, NORMAL_STATES, sentences
+from adaclip.model.sentences import ABNORMAL_STATES, NORMAL_STATES, sentences
 
 
 @functools.lru_cache(maxsize=256)

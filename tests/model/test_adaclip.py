@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
-import adaclip.sentences
+import adaclip.model.sentences
 from adaclip.model import text_prompts
 from adaclip.model.backbone import embed_image
 from adaclip.model.semantic_fusion import k_means, most_abnormal, semantic_fusion
@@ -100,7 +100,7 @@ def test_an_image_is_not_enlarged_beyond_the_least_size(height: int, width: int,
 
 
 def test_sentences_are_the_published_ones() -> None:
-    sentences = adaclip.sentences.sentences("metal-nut")
+    sentences = adaclip.model.sentences.sentences("metal-nut")
     assert len(sentences) == 48
     assert sentences[0] == "a bad photo of a metal nut."
     assert sentences[5] == "a low resolution photo of the flawless metal nut."
