@@ -20,7 +20,7 @@ from adaclip.stores.folders import runs_home
 if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.data.samples import Sample
     from adaclip.detecting.detector import Detector
-    from adaclip.stores.runs import RunWriter
+    from adaclip.runs import RunWriter
 
 SYNTHETIC = SYNTHETIC_KEY
 _MOST_ERRORS = 10
@@ -116,7 +116,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     info = find(arguments.checkpoint)
     folder = getattr(arguments, "out", None)
     if folder is None:
-        from adaclip.stores.runs import folder_name
+        from adaclip.runs import folder_name
 
         folder = runs_home() / folder_name(f"{samples[0].dataset}-{info.id}")
     from adaclip.detecting.detector import load_detector

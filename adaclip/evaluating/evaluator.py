@@ -27,9 +27,9 @@ from adaclip.evaluating.header import new_header, utc_now
 from adaclip.evaluating.sources import FileSource, ImageSource
 from adaclip.evaluating.tally import ClassTally, Judged, mean_of_classes
 from adaclip.metrics.contours import peak_on_contour
-from adaclip.stores.run_results import MAPS, WORK, read_run
-from adaclip.stores.run_rows import Row
-from adaclip.stores.run_writer import RunWriter
+from adaclip.runs.results import MAPS, WORK, read_run
+from adaclip.runs.rows import Row
+from adaclip.runs.writer import RunWriter
 from adaclip.text import printable
 from adaclip.types import Detection, Threshold
 

@@ -14,8 +14,8 @@ from PIL import Image
 from adaclip.metrics.intervals import bootstrap_intervals
 from adaclip.metrics.pixels import MAX_VALUES, PixelMetrics, PixelResult
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
-from adaclip.stores.run_results import defined_mean, mean_of
-from adaclip.stores.run_rows import Row
+from adaclip.runs.results import defined_mean, mean_of
+from adaclip.runs.rows import Row
 from adaclip.types import Threshold, resize_map
 
 RANKED_BY = ("margin", "probability")

@@ -19,7 +19,7 @@ from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import collect_image_paths, load_image, pixel_sha256
 from adaclip.data.samples import load_samples
 from adaclip.errors import AdaClipError, DatasetError, InputError
-from adaclip.stores.runs import Run, list_runs
+from adaclip.runs import Run, list_runs
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
 from demo.annotate.flagging import Subject

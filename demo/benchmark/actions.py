@@ -14,7 +14,7 @@ import gradio as gr
 import pandas as pd
 
 from adaclip.errors import InputError
-from adaclip.stores.run_results import Run
+from adaclip.runs.results import Run
 from demo import messages
 from demo.annotate.flagging import Subject
 from demo.benchmark import view

@@ -10,8 +10,9 @@ import pandas as pd
 
 from adaclip.data.published import PROTOCOLS
 from adaclip.data.registry import dataset_name, spoken
+from adaclip.runs import wording
+from adaclip.runs.scores import RunLike
 from demo.benchmark import words
-from demo.benchmark.scores import RunLike
 
 PREFERRED_SOURCES = ("paper", "repo-readme", "repo-log", "reprint", "re-eval")
 
@@ -40,7 +41,9 @@ class Cell:
 
 def absent(reason: str, **more: Any) -> Cell:
     """n/a, and why."""
-    return Cell(value=None, text=words.NA, reason=reason, source=f"{words.NA}: {reason}", **more)
+    return Cell(
+        value=None, text=wording.NA, reason=reason, source=f"{wording.NA}: {reason}", **more
+    )
 
 
 def wording(metric: str, level: str) -> str:
@@ -80,7 +83,7 @@ def dataset_reason(card: Any, metric: str, level: str) -> str | None:
     if card is None:
         return None
     if level == "image" and not card.has_normals:
-        return f"{card.name}: {words.NO_NORMALS}"
+        return f"{card.name}: {wording.NO_NORMALS}"
     if level == "pixel" and not card.has_masks:
         return f"{card.name}: {words.NO_MASKS}"
     return None
@@ -117,7 +120,7 @@ def elsewhere(published: pd.DataFrame, metric: str, level: str, protocol: str) -
     """Why a table has no columns, and which protocols would have some."""
     quantity = wording(metric, level)
     if metric == "aupro" and level == "image":
-        return f"{quantity}: {words.NA}, {words.IMAGE_ONLY}."
+        return f"{quantity}: {wording.NA}, {words.IMAGE_ONLY}."
     same = (published["metric"] == metric) & (published["level"] == level)
     others = published["protocol"][same].value_counts().index
     listed = "; ".join(protocol_label(str(other)) for other in others[:3] if other != protocol)
@@ -144,19 +147,19 @@ def published_cell(rows: Sequence[Mapping[str, Any]], name: str, protocol_label:
     value = float(best["value"])
     head = f"{best['method']} on {name}: {wording(best['metric'], best['level'])}"
     lines = [
-        f"{head} {words.percent(value)}",
+        f"{head} {wording.percent(value)}",
         f"{words.PUBLISHED}: {venue_of(best)}",
         f"Trained on: {best['training_data']}",
         f"Protocol: {protocol_label}",
         f"Source: {best['source']} ({best['confidence']})",
     ]
     lines += [
-        f"Also printed: {words.percent(float(row['value']))} in {row['source']}" for row in others
+        f"Also printed: {wording.percent(float(row['value']))} in {row['source']}" for row in others
     ]
     marks = (words.RE_EVALUATED_MARK,) if is_re_evaluation(best) else ()
     return Cell(
         value=value,
-        text=words.percent(value),
+        text=wording.percent(value),
         source="\n".join(lines + ([words.RE_EVALUATION] if marks else [])),
         marks=marks,
     )
@@ -204,7 +207,7 @@ def run_lines(run: RunLike) -> list[str]:
     """Where a measured number comes from."""
     results = run.results
     normal, abnormal, failed = image_counts(run)
-    counts = f"{words.images(normal + abnormal)} ({normal:,} normal, {abnormal:,} anomalous)"
+    counts = f"{wording.images(normal + abnormal)} ({normal:,} normal, {abnormal:,} anomalous)"
     sha = str(results.get("checkpoint_sha256") or "not recorded")
     lines = [
         f"{words.MEASURED}: run {run.id}, {day(run)}",
@@ -222,7 +225,7 @@ def _maskless(rows: Sequence[Mapping[str, Any]], level: str) -> list[str]:
     count = sum(int(row.get("without_mask") or 0) for row in rows)
     if level != "pixel" or not count:
         return []
-    return [f"{words.images(count)} without a mask left out"]
+    return [f"{wording.images(count)} without a mask left out"]
 
 
 def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: int | None) -> Cell:
@@ -235,8 +238,8 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
     if value is None:
         rows = results.get("classes") or ()
         reasons = dict.fromkeys(undefined_reason(row, level, metric) for row in rows)
-        reason = "; ".join(reasons) or words.NO_IMAGES
-        lines = [f"{words.NA}: {reason}", *run_lines(run)]
+        reason = "; ".join(reasons) or wording.NO_IMAGES
+        lines = [f"{wording.NA}: {reason}", *run_lines(run)]
         cell = absent(reason, run_id=run.id, patch=patch)
         return replace(cell, source="\n".join(lines))
     normal, abnormal, failed = image_counts(run)
@@ -245,7 +248,7 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         (words.PARTIAL_MARK,) if partial else ()
     )
     title = results.get("checkpoint_title") or results.get("checkpoint")
-    lines = [f"{title} on {name}: {wording(metric, level)} {words.percent(value)}"]
+    lines = [f"{title} on {name}: {wording(metric, level)} {wording.percent(value)}"]
     classes, averaged = len(results.get("classes") or ()), _averaged(mean, level, metric)
     if averaged is not None and averaged < classes:
         lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
@@ -255,7 +258,7 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         lines.append(f"{words.PARTIAL}: the dataset has {expected:,} images")
     return Cell(
         value=float(value),
-        text=words.percent(value),
+        text=wording.percent(value),
         source="\n".join(lines + run_lines(run)),
         marks=marks,
         run_id=run.id,
@@ -270,7 +273,7 @@ def other_ranking(entry: Mapping[str, Any], level: str, metric: str) -> list[str
     value = level_values(other, level, metric)
     if value is None:
         return []
-    return [f"Ranked by {other.get('ranked_by')} instead: {words.percent(value)}"]
+    return [f"Ranked by {other.get('ranked_by')} instead: {wording.percent(value)}"]
 
 
 def _averaged(mean: Mapping[str, Any], level: str, metric: str) -> int | None:
@@ -322,14 +325,14 @@ def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) ->
         return absent(f"{spoken(name)}: {reason}", run_id=run.id, patch=patch)
     interval = (row.get(f"{level}_level") or {}).get(f"{metric}_interval")
     normal, abnormal = int(row.get("normal") or 0), int(row.get("anomalous") or 0)
-    text = f"{spoken(name)}: {wording(metric, level)} {words.percent(value)}"
+    text = f"{spoken(name)}: {wording(metric, level)} {wording.percent(value)}"
     if interval:
-        low, high = (words.percent(end) for end in interval)
+        low, high = (wording.percent(end) for end in interval)
         text += f", 95 % interval {low} to {high}"
     lines = [text, f"{normal:,} normal, {abnormal:,} anomalous images", *_maskless([row], level)]
     return Cell(
         value=float(value),
-        text=words.percent(value),
+        text=wording.percent(value),
         source="\n".join(lines + other_ranking(row, level, metric)),
         run_id=run.id,
         count=normal + abnormal,

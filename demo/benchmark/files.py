@@ -11,8 +11,8 @@ import pandas as pd
 
 from adaclip.errors import InputError, StoreError
 from adaclip.metrics.ranking import ranking
-from adaclip.stores.run_results import IMAGES, RESULTS, Run
-from adaclip.stores.runs import export_run, import_run
+from adaclip.runs import export_run, import_run
+from adaclip.runs.results import IMAGES, RESULTS, Run
 from demo import messages
 from demo.benchmark.jobs import NO_FOLDER
 from demo.services import Services

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 
 from adaclip.data.registry import spoken
+from adaclip.runs import wording
+from adaclip.runs.compare import Comparison, Delta, signed
+from adaclip.runs.scores import RunLike
 from adaclip.text import printable
 from demo.benchmark import words
 from demo.benchmark.cells import Cell, run_facts, wording
-from demo.benchmark.compare import Comparison, Delta, signed
-from demo.benchmark.scores import RunLike
 from demo.benchmark.select import Selection
 from demo.benchmark.table import Column, Overview
 from demo.icons import icon
@@ -176,7 +177,7 @@ def compare_html(comparison: Comparison) -> str:
     return (
         "<div class='overview-scroll' tabindex='0'><table class='deltas'>"
         f"<caption>{esc(wording(comparison.metric, 'image'))}, {words.TIMES_100}, "
-        f"{words.images(comparison.common)} in common</caption>"
+        f"{wording.images(comparison.common)} in common</caption>"
         "<thead><tr><th scope='col'>Object</th><th scope='col'>A</th><th scope='col'>B</th>"
         "<th scope='col'>B \u2212 A</th><th scope='col'>95 % interval</th>"
         "<th scope='col'>n</th><th scope='col'>Verdict</th></tr></thead>"
@@ -192,10 +193,10 @@ def _delta_row(row: Delta) -> str:
     count = f"{row.n_normal + row.n_abnormal:,}"
     if row.delta is None:
         return (
-            f"<tr class='even'><th scope='row'>{name}</th><td>{words.NA}</td><td>{words.NA}</td>"
-            f"<td>{words.NA}</td><td>{words.NA}</td><td>{count}</td><td>{esc(row.reason)}</td></tr>"
+            f"<tr class='even'><th scope='row'>{name}</th><td>{wording.NA}</td><td>{wording.NA}</td>"
+            f"<td>{wording.NA}</td><td>{wording.NA}</td><td>{count}</td><td>{esc(row.reason)}</td></tr>"
         )
-    interval = words.NA
+    interval = wording.NA
     if row.low is not None and row.high is not None:
         interval = f"{signed(row.low)} to {signed(row.high)}"
     word = {"better": "better", "worse": "worse", "even": "no clear difference"}[row.side]
@@ -205,8 +206,8 @@ def _delta_row(row: Delta) -> str:
         f"{name}</button>"
     )
     return (
-        f"<tr class='{row.side}'><th scope='row'>{button}</th><td>{words.percent(row.a)}</td>"
-        f"<td>{words.percent(row.b)}</td><td><b>{signed(row.delta)}</b></td>"
+        f"<tr class='{row.side}'><th scope='row'>{button}</th><td>{wording.percent(row.a)}</td>"
+        f"<td>{wording.percent(row.b)}</td><td><b>{signed(row.delta)}</b></td>"
         f"<td>{interval}</td><td>{count}</td><td>{esc(word)}</td></tr>"
     )
 

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from adaclip.data.registry import dataset_name
 from adaclip.errors import AdaClipError, InputError
-from adaclip.stores.run_results import Run
+from adaclip.runs.results import Run
 from demo import messages
 from demo.annotate.subjects import SYNTHETIC, data_root_of
 from demo.runner import logged

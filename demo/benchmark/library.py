@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from adaclip.errors import AdaClipError
-from adaclip.stores.run_results import RESULTS, Run, list_runs
-from demo.benchmark.scores import ScoreBook
+from adaclip.runs.results import RESULTS, Run, list_runs
+from adaclip.runs.scores import ScoreBook
 from demo.benchmark.select import Known
 from demo.services import Services
 

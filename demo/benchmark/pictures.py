@@ -20,7 +20,7 @@ from PIL import Image
 from adaclip.data.registry import spoken
 from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.maps.rendering import overlay
-from adaclip.stores.run_results import Run
+from adaclip.runs.results import Run
 from adaclip.types import resize_map
 from demo import messages
 from demo.annotate.subjects import data_root_of, run_map, run_picture

@@ -13,15 +13,16 @@ import gradio as gr
 from gradio.components.plot import PlotData
 
 from adaclip.errors import AdaClipError, StoreError
-from adaclip.stores.run_results import Run
+from adaclip.runs import wording
+from adaclip.runs.results import Run
+from adaclip.runs.scores import Scores
 from demo.annotate.flag_bar import hidden, said_html
 from demo.annotate.flagging import Subject
 from demo.annotate.subjects import run_subject
-from demo.benchmark import view, words
+from demo.benchmark import view
 from demo.benchmark.desk import Desk
 from demo.benchmark.jobs import sources
 from demo.benchmark.library import Holdings, Library
-from demo.benchmark.scores import Scores
 from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
 from demo.services import Services
@@ -233,8 +234,8 @@ class Screens:
         return None if found.empty else found.iloc[0].to_dict()
 
     def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
+        from adaclip.runs.compare import compare
         from demo.benchmark import charts
-        from demo.benchmark.compare import compare
         from demo.benchmark.html import compare_html, versus_html
 
         run = self._run_of(desk, holdings)
@@ -244,8 +245,8 @@ class Screens:
             return {
                 "versus": f'<p class="bench-empty">{said}</p>',
                 "comparison": "",
-                "deltas": charts.empty(words.NA),
-                "agreement": charts.empty(words.NA),
+                "deltas": charts.empty(wording.NA),
+                "agreement": charts.empty(wording.NA),
             }
         frames = self._library.book.frame(run), self._library.book.frame(other)
         found = compare(run, other, *frames, metric=desk.selection.metric)

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adaclip.runs import wording
+from adaclip.runs.scores import RunLike, Scores, own_threshold
 from demo.benchmark import words
 from demo.benchmark.cells import FLOOR_ID, measured_id, published_id
-from demo.benchmark.scores import RunLike, Scores, own_threshold
 
 METRICS = tuple(words.METRICS)
 LEVELS = tuple(words.LEVELS)
@@ -346,7 +347,7 @@ def describe(selection: Selection, total: int, threshold: float) -> str:
         nouns = words.ONE_OUTCOME if total == 1 else words.OUTCOMES
         what = f"{total:,} {nouns[selection.outcome]}"
     else:
-        what = words.images(total)
+        what = wording.images(total)
     if selection.class_name:
         what += f" of {selection.class_name}"
     if selection.score_range:

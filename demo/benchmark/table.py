@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from adaclip.runs import wording
+from adaclip.runs.scores import RunLike
 from demo.benchmark import words
 from demo.benchmark.cells import (
     FLOOR_ID,
@@ -33,7 +35,6 @@ from demo.benchmark.cells import (
     venue_of,
     wording,
 )
-from demo.benchmark.scores import RunLike
 from demo.benchmark.select import DEFAULT_PROTOCOL
 
 _TRAILING_NOTE = re.compile(r"^(.*?)\s*\((.+)\)$")
@@ -186,7 +187,7 @@ class _Builder:
             cells = {key: self._published(by_dataset, key, protocol_id) for key in self.datasets}
             self.stated[column.id] = [
                 f"Stated by the source, {name.removeprefix('mean:')} mean: "
-                f"{words.percent(float(rows[0]['value']))}"
+                f"{wording.percent(float(rows[0]['value']))}"
                 for name, rows in by_dataset.items()
                 if name.startswith("mean:")
             ]
@@ -265,7 +266,7 @@ class _Builder:
         value = floor_of(card)
         if value is None:
             return absent(dataset_reason(card, self.metric, self.level) or words.NO_FLOOR)
-        text = words.percent(value)
+        text = wording.percent(value)
         return Cell(value=value, text=text, source=f"{self.name(key)}: {text}\n{words.FLOOR_HELP}")
 
     def name(self, key: str) -> str:
@@ -351,12 +352,12 @@ def _mean(column: Column, cells: Sequence[Cell], stated: Sequence[str]) -> Cell:
         return absent(words.NO_MEAN)
     value = float(np.mean(used))
     noun = "dataset" if len(used) == 1 else "datasets"
-    lines = [f"{column.label}: mean of {len(used)} {noun} shown, {words.percent(value)}", *stated]
+    lines = [f"{column.label}: mean of {len(used)} {noun} shown, {wording.percent(value)}", *stated]
     if left_out:
         lines.append(f"{left_out} marked {words.TRAINED_MARK} or {words.PARTIAL_MARK} left out")
     return Cell(
         value=value,
-        text=f"{words.percent(value)} ({len(used)})",
+        text=f"{wording.percent(value)} ({len(used)})",
         source="\n".join(lines),
         count=len(used),
     )

@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 
 from adaclip.data.registry import dataset_name, spoken
+from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
 from demo.benchmark.cells import day
-from demo.benchmark.scores import Confusion, Scores
 from demo.benchmark.select import Neighbours, Selection, describe
 from demo.icons import icon
 from demo.messages import NEXT, PREVIOUS, TIMES

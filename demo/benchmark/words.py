@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaclip.runs.wording import NA
 from adaclip.text import printable
 
 METRICS = {
@@ -45,10 +46,6 @@ ONE_OUTCOME = {
 }
 
 TIMES_100 = "\u00d7 100"
-NA = "n/a"
-NO_IMAGES = "there are no images with a score"
-NO_NORMALS = "there are no normal images"
-NO_ANOMALOUS = "there are no anomalous images"
 NO_MASKS = "the dataset has no masks"
 NOT_PUBLISHED = "not published"
 NOT_MEASURED = "not measured here yet"
@@ -73,19 +70,9 @@ RE_EVALUATED_MARK = "↻"
 RE_EVALUATION = "↻ measured by somebody else than the method's authors"
 
 
-def percent(value: float | None) -> str:
-    """A metric as tables write it: 0.9024 becomes "90.2"."""
-    return NA if value is None else f"{100 * value:.1f}"
-
-
 def share(value: float | None) -> str:
     """A rate with its unit: 0.034 becomes "3.4 %"."""
     return NA if value is None else f"{100 * value:.1f} %"
-
-
-def images(count: int) -> str:
-    """A counted noun."""
-    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def threshold(value: float) -> str:

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adaclip.stores.runs import Run, list_runs, read_run
+from adaclip.runs import Run, list_runs, read_run
+from adaclip.runs.compare import compare
+from adaclip.runs.scores import ScoreBook
 from demo.benchmark import charts
 from demo.benchmark import html as pages
 from demo.benchmark import table as tables
-from demo.benchmark.compare import compare
-from demo.benchmark.scores import ScoreBook
 from demo.benchmark.select import Known, Selection, images_page
 from tests.benchmarks import benchmark_browser
 from tests.demo import benches

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from adaclip.metrics.ranking import ranking
-from adaclip.stores.run_rows import COLUMNS
-from demo.benchmark.scores import read_scores
+from adaclip.runs.rows import COLUMNS
+from adaclip.runs.scores import read_scores
 from demo.benchmark.select import Selection, images_page
 
 
@@ -139,7 +139,7 @@ def mean_of(classes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def written(run: FakeRun, root: Path) -> Path:
-    """The run as a folder below `root`, for `adaclip.stores.runs`."""
+    """The run as a folder below `root`, for `adaclip.runs`."""
     folder = root / run.id
     folder.mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps(run.results), encoding="utf-8")

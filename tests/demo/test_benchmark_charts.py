@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import roc_curve
 
+from adaclip.runs.compare import compare
+from adaclip.runs.scores import read_scores
 from demo.benchmark import charts
-from demo.benchmark.compare import compare
 from demo.benchmark.figures.scores import bin_edges
 from demo.benchmark.figures.style import colours, hover
-from demo.benchmark.scores import read_scores
 from demo.benchmark.select import Known, Selection
 from demo.benchmark.table import overview
 from tests.demo.benches import (

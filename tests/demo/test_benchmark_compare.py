@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from adaclip.stores.runs import read_run
-from demo.benchmark.compare import compare
+from adaclip.runs import read_run
+from adaclip.runs.compare import compare
 from tests.demo.benches import image_rows, replaced, run_of, some_run, written
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adaclip.stores.runs import list_runs
-from demo.benchmark.scores import ScoreBook, read_scores
+from adaclip.runs import list_runs
+from adaclip.runs.scores import ScoreBook, read_scores
 from demo.benchmark.select import (
     OUTCOMES,
     Known,

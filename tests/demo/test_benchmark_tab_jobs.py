@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from adaclip.errors import DatasetError, InputError
-from adaclip.stores.runs import list_runs
+from adaclip.runs import list_runs
 from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.jobs import GOING, JobBoard, describe, sources
 from demo.benchmark.library import Library

@@ -274,7 +274,7 @@ def test_facts_hold_what_is_recorded_and_nothing_else() -> None:
 
 
 def test_compared_runs_escape_their_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    from demo.benchmark.compare import compare
+    from adaclip.runs.compare import compare
 
     a, b = some_run("a"), some_run("b", seed=3, title="<b>x</b>")
     for run in (a, b):

@@ -12,7 +12,7 @@ from adaclip.config import EvaluateConfig
 from adaclip.data.samples import Sample, load_samples
 from adaclip.evaluating.evaluator import evaluate, open_run
 from adaclip.evaluating.sources import FileSource
-from adaclip.stores.runs import read_run
+from adaclip.runs import read_run
 from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 
 

@@ -11,11 +11,12 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from adaclip.data.registry import dataset_name, spoken
+from adaclip.runs import wording
+from adaclip.runs.compare import Comparison, Delta
+from adaclip.runs.scores import RunLike
 from demo.benchmark import words
 from demo.benchmark.cells import image_counts, level_values, measured_id, wording
-from demo.benchmark.compare import Comparison, Delta
 from demo.benchmark.figures import style
-from demo.benchmark.scores import RunLike
 
 BUBBLE = (9.0, 44.0)  # px, of an unknown or tiny and of the largest checkpoint
 POINTS = 2000  # of an agreement chart; images that changed sides are all shown
@@ -94,7 +95,7 @@ def _bubble_text(run: RunLike, title: str, metric: str, level: str) -> str:
     normal, abnormal, _ = image_counts(run)
     lines = [
         f"{title} on {dataset_name(str(run.results.get('dataset')))}",
-        f"{wording(metric, level)} {words.percent(value)}, {words.images(normal + abnormal)}",
+        f"{wording(metric, level)} {wording.percent(value)}, {wording.images(normal + abnormal)}",
         f"{run.results['seconds_per_image']:.3g} s per image on {run.results.get('device')}",
         f"run {run.id}",
     ]

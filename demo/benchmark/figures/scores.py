@@ -13,9 +13,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from adaclip.metrics import curves
+from adaclip.runs import wording
+from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
 from demo.benchmark.figures import style
-from demo.benchmark.scores import Confusion, Scores
 from demo.benchmark.select import written_range
 
 HEIGHT = 300
@@ -82,7 +83,7 @@ def _plain(name: str, scores: Scores) -> go.Figure:
         reason = _reason(name, scores)
         if reason:
             title = "Scores" if name == "histogram" else CURVES[name].title
-            plain = style.empty(f"{title}: {words.NA}, {reason}", HEIGHT)
+            plain = style.empty(f"{title}: {wording.NA}, {reason}", HEIGHT)
         else:
             plain = _histogram(scores) if name == "histogram" else _curve(scores, CURVES[name])
         scores.drawn[name] = plain
@@ -92,7 +93,7 @@ def _plain(name: str, scores: Scores) -> go.Figure:
 def _reason(name: str, scores: Scores) -> str | None:
     """Why a chart has nothing to show."""
     if name == "histogram":
-        return None if scores.n_normal + scores.n_abnormal else words.NO_IMAGES
+        return None if scores.n_normal + scores.n_abnormal else wording.NO_IMAGES
     return scores.undefined
 
 
@@ -244,7 +245,7 @@ def _roc_point(counts: Confusion) -> tuple[float | None, float | None, str]:
 def _pr_point(counts: Confusion) -> tuple[float | None, float | None, str]:
     said = (
         f"{words.share(counts.precision)} of alarms right,<br>"
-        f"{words.share(counts.detection_rate)} of anomalies found, F1 {words.percent(counts.f1)}"
+        f"{words.share(counts.detection_rate)} of anomalies found, F1 {wording.percent(counts.f1)}"
     )
     return counts.detection_rate, counts.precision, said
 
@@ -314,7 +315,7 @@ def confusion(scores: Scores, threshold: float) -> go.Figure:
     """Four squares with counts and rates; a click on one gives its images."""
     counts = scores.confusion(threshold)
     if not scores.n_normal + scores.n_abnormal:
-        return style.empty(words.NO_IMAGES, HEIGHT)
+        return style.empty(wording.NO_IMAGES, HEIGHT)
     rates = _rates(counts)
     share: list[list[float]] = [[0.0, 0.0], [0.0, 0.0]]
     text, patches, said = ([["", ""], ["", ""]] for _ in range(3))
@@ -323,10 +324,10 @@ def confusion(scores: Scores, threshold: float) -> go.Figure:
         good = outcome in ("tn", "tp")
         share[row][column] = (1 if good else -1) * (0.0 if rate is None else rate)
         of = "normal" if outcome in ("tn", "fp") else "anomalous"
-        told = f"{words.NA}: no {of} images" if rate is None else f"{words.share(rate)} of {of}"
+        told = f"{wording.NA}: no {of} images" if rate is None else f"{words.share(rate)} of {of}"
         text[row][column] = f"<b>{count:,}</b><br>{title}<br>{words.share(rate)}"
         patches[row][column] = {"outcome": outcome}  # type: ignore[call-overload]
-        said[row][column] = f"{title}: {words.images(count)}<br>{told}"
+        said[row][column] = f"{title}: {wording.images(count)}<br>{told}"
     heat = go.Heatmap(
         x=["called normal", "called anomalous"],
         y=[f"anomalous<br>n = {scores.n_abnormal:,}", f"normal<br>n = {scores.n_normal:,}"],

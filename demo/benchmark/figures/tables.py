@@ -11,6 +11,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from adaclip.data.registry import dataset_name, spoken
+from adaclip.runs import wording
+from adaclip.runs.scores import RunLike
 from demo.benchmark import words
 from demo.benchmark.cells import (
     MEASURED_METRICS,
@@ -23,7 +25,6 @@ from demo.benchmark.cells import (
     wording,
 )
 from demo.benchmark.figures import style
-from demo.benchmark.scores import RunLike
 from demo.benchmark.table import Column, Overview
 
 CHANCE = {"auroc": 50.0}
@@ -104,7 +105,7 @@ def heatmap(run: RunLike) -> go.Figure:
     """Categories by metrics of one run; a click gives the class and the metric."""
     rows = category_rows(run)
     if not rows:
-        return style.empty(words.NO_IMAGES)
+        return style.empty(wording.NO_IMAGES)
     name = dataset_name(str(run.results.get("dataset")))
     labels = [(row["words"], row["normal"] + row["anomalous"]) for row in rows]
     cells = [[row["cells"][key] for key in MEASURED_METRICS] for row in rows]

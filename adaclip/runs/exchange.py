@@ -23,8 +23,7 @@ import numpy as np
 import pandas as pd
 
 from adaclip.errors import StoreError
-from adaclip.stores.files import write_bytes
-from adaclip.stores.run_results import (
+from adaclip.runs.results import (
     IMAGES,
     METRICS,
     RESULTS,
@@ -34,7 +33,8 @@ from adaclip.stores.run_results import (
     mean_of,
     parse_results,
 )
-from adaclip.stores.run_rows import is_map_file, read_table
+from adaclip.runs.rows import is_map_file, read_table
+from adaclip.stores.files import write_bytes
 
 # Gives "auroc", "average_precision", "max_f1" and more of normal and anomalous margins.
 Scorer = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]

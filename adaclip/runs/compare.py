@@ -12,8 +12,8 @@ import pandas as pd
 from adaclip.data.registry import dataset_name, spoken
 from adaclip.metrics.intervals import bootstrap_difference
 from adaclip.metrics.ranking import METRICS, ranking
-from demo.benchmark import words
-from demo.benchmark.scores import RunLike, has_error, own_threshold
+from adaclip.runs import wording
+from adaclip.runs.scores import RunLike, has_error, own_threshold
 
 LEVEL = 0.95
 MOST_DRAWN = 4_000_000  # image draws per class: large classes need fewer and get at least 100
@@ -49,9 +49,9 @@ class Delta:
         """For hover: values, delta and interval."""
         name = spoken(self.class_name) if self.class_name else "mean over the classes"
         if self.delta is None:
-            return f"{name}: {words.NA}, {self.reason}"
+            return f"{name}: {wording.NA}, {self.reason}"
         lines = [
-            f"{name}: A {words.percent(self.a)}, B {words.percent(self.b)}, "
+            f"{name}: A {wording.percent(self.a)}, B {wording.percent(self.b)}, "
             f"{signed(self.delta)} points"
         ]
         if self.low is not None and self.high is not None:
@@ -196,7 +196,7 @@ def _class_delta(name: str, group: pd.DataFrame, metric: str, draws: int, seed: 
         for ranks in (group[column].to_numpy(dtype=np.float64) for column in ("rank_a", "rank_b"))
     )
     if not all(sizes):
-        reason = words.NO_ANOMALOUS if sizes[0] else words.NO_NORMALS
+        reason = wording.NO_ANOMALOUS if sizes[0] else wording.NO_NORMALS
         return _delta(name, sizes, None, None, None, reason)
     values = [getattr(ranking(*sides), metric) for sides in (a, b)]
     bounds = bootstrap_difference(a, b, metric, resamples=draws, level=LEVEL, seed=seed)
@@ -265,11 +265,11 @@ def _warnings(
             said.append(f"{name} is not finished.")
     if only_a or only_b:
         said.append(
-            f"Compared on the {words.images(common)} both have; left out: "
+            f"Compared on the {wording.images(common)} both have; left out: "
             f"{only_a:,} only under A, {only_b:,} only under B."
         )
     if disputed:
         said.append(
-            f"{words.images(disputed)} left out: normal in one run, anomalous in the other."
+            f"{wording.images(disputed)} left out: normal in one run, anomalous in the other."
         )
     return said

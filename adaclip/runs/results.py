@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from adaclip.errors import StoreError
-from adaclip.stores.run_rows import complete_part, empty_table, is_map_file, read_table
+from adaclip.runs.rows import complete_part, empty_table, is_map_file, read_table
 from adaclip.types import Threshold
 
 SCHEMA = "adaclip-run/1"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from adaclip.stores.runs import Row, Run, RunWriter
+from adaclip.runs import Row, Run, RunWriter
 
 METRICS = ("auroc", "average_precision", "max_f1")
 

@@ -13,12 +13,12 @@ import pandas as pd
 
 from adaclip.errors import StoreError
 from adaclip.metrics import curves
-from adaclip.stores.run_rows import empty_table
-from demo.benchmark import words
+from adaclip.runs import wording
+from adaclip.runs.rows import empty_table
 
 
 class RunLike(Protocol):
-    """The part of `adaclip.stores.runs.Run` the benchmark page uses."""
+    """The part of `adaclip.runs.Run` the benchmark page uses."""
 
     @property
     def id(self) -> str:
@@ -109,10 +109,10 @@ class Scores:
     def undefined(self) -> str | None:
         """Why curves over both kinds of image do not exist; None when they do."""
         if not self.n_normal and not self.n_abnormal:
-            return words.NO_IMAGES
+            return wording.NO_IMAGES
         if not self.n_normal:
-            return words.NO_NORMALS
-        return None if self.n_abnormal else words.NO_ANOMALOUS
+            return wording.NO_NORMALS
+        return None if self.n_abnormal else wording.NO_ANOMALOUS
 
     def confusion(self, threshold: float) -> Confusion:
         """Counts when every score from `threshold` on is called anomalous."""

@@ -6,8 +6,8 @@ The parts: `run_rows` (the CSV's rows), `run_results` (reading), `run_writer` (w
 
 from __future__ import annotations
 
-from adaclip.stores.run_exchange import Scorer, export_run, folder_name, import_run
-from adaclip.stores.run_results import (
+from adaclip.runs.exchange import Scorer, export_run, folder_name, import_run
+from adaclip.runs.results import (
     IMAGES,
     MAPS,
     METRICS,
@@ -18,8 +18,8 @@ from adaclip.stores.run_results import (
     parse_results,
     read_run,
 )
-from adaclip.stores.run_rows import COLUMNS, Row, empty_table
-from adaclip.stores.run_writer import RunWriter
+from adaclip.runs.rows import COLUMNS, Row, empty_table
+from adaclip.runs.writer import RunWriter
 
 __all__ = [
     "COLUMNS",

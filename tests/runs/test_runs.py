@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 
 from adaclip.errors import StoreError
-from adaclip.stores import run_exchange
-from adaclip.stores.run_results import mean_of
-from adaclip.stores.run_rows import complete_part, decode, encode, header_line, read_table
-from adaclip.stores.runs import (
+from adaclip.runs import (
     COLUMNS,
     Run,
     RunWriter,
+    exchange,
     export_run,
     import_run,
     list_runs,
     read_run,
 )
-from tests.stores.run_samples import change, class_entry, header, row, write_run
+from adaclip.runs.results import mean_of
+from adaclip.runs.rows import complete_part, decode, encode, header_line, read_table
+from tests.runs.samples import change, class_entry, header, row, write_run
 
 ODD_NAMES = ['a,b"c.png', "two\nlines.png", "ü/é 日本.png", "=SUM(A1).png", "caf\udce9.png", "NA"]
 
@@ -374,7 +374,7 @@ def test_what_is_no_run_is_refused_and_leaves_nothing(
     ):
         with pytest.raises(StoreError, match=file.stem):
             import_run(file, tmp_path / "runs")
-    monkeypatch.setattr(run_exchange, "_LARGEST", 100)
+    monkeypatch.setattr(exchange, "_LARGEST", 100)
     with pytest.raises(StoreError, match="unpacks to more"):
         import_run(tmp_path / "whole.zip", tmp_path / "runs")
     assert not list((tmp_path / "runs").iterdir())
