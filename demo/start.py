@@ -13,7 +13,7 @@ from adaclip.checkpoints.catalogue import catalogue, weights_home
 from adaclip.config import DetectConfig
 from adaclip.detecting.pool import DetectorPool
 from adaclip.errors import AdaClipError
-from adaclip.stores.folders import annotations_home, runs_home
+from adaclip.storage.folders import annotations_home, runs_home
 from demo.results import ResultStore
 from demo.services import Services
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from adaclip.annotations.csv_rows import HEADER_LINE
 from adaclip.errors import StoreError
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 logger = logging.getLogger(__name__)
 KEPT = 14

@@ -29,7 +29,7 @@ from adaclip.annotations.record import Annotation, truth_of
 from adaclip.annotations.store import AnnotationStore
 from adaclip.annotations.tree import write_tree
 from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 __all__ = ["FORMATS", "Export", "LeftOut", "export"]
 

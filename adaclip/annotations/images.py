@@ -9,7 +9,7 @@ import numpy as np
 from adaclip.annotations.masks import png_of
 from adaclip.data.images import as_pixels, pixel_sha256, read_image
 from adaclip.errors import InputError
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 FOLDER = "images"
 

@@ -22,7 +22,7 @@ from adaclip.annotations.reading import Contents, read_contents, read_lines, ref
 from adaclip.annotations.record import Annotation
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import StoreError
-from adaclip.stores.files import sync_folder, write_bytes
+from adaclip.storage.atomic import sync_folder, write_bytes
 
 FILE_NAME, LOCK_NAME, TORN_NAME = "annotations.csv", ".annotations.lock", "torn.txt"
 BACKUPS = "backups"

@@ -19,7 +19,7 @@ from PIL import Image
 
 from adaclip.config import MAX_IMAGE_PIXELS
 from adaclip.errors import StoreError
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 # A digit of five bits, a sixth that says more follow, from this character on.
 _FIRST, _MORE, _SIGN = 48, 0x20, 0x10

@@ -28,7 +28,7 @@ from adaclip.annotations.masks import mask_of_rle, read_mask, rle_text, write_ma
 from adaclip.annotations.record import MAX_RLE, SCHEMA, Annotation, check, mask_name, tidy
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import InputError, StoreError
-from adaclip.stores.file_systems import file_system, is_trusted
+from adaclip.storage.file_systems import file_system, is_trusted
 
 __all__ = ["STRICT", "Annotation", "AnnotationStore"]
 

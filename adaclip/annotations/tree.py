@@ -31,7 +31,7 @@ from adaclip.annotations.labels import (
 from adaclip.annotations.masks import png_of
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.stores.files import sync_folder
+from adaclip.storage.atomic import sync_folder
 
 ROWS, ABOUT = "annotations.jsonl", "about.json"
 

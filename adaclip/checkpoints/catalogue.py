@@ -25,7 +25,7 @@ from adaclip.checkpoints.published import (
 )
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
-from adaclip.stores.files import recorded_sha256
+from adaclip.storage.atomic import recorded_sha256
 from adaclip.types import CheckpointInfo, Threshold
 
 __all__ = [

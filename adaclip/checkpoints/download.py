@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx2  # what huggingface_hub itself speaks HTTP with, so no package more
 
 from adaclip.errors import FetchError, StoreError
-from adaclip.stores.files import checksum_path, record_sha256, sha256_of, sync_folder
+from adaclip.storage.atomic import checksum_path, record_sha256, sha256_of, sync_folder
 
 # Seconds without a byte after which a connection counts as cut; a cancel waits no longer either.
 TIMEOUT_SECONDS = 15.0

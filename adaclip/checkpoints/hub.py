@@ -32,7 +32,7 @@ from adaclip.checkpoints.download import (
 )
 from adaclip.checkpoints.published import HubFile
 from adaclip.errors import FetchError
-from adaclip.stores.files import record_sha256, recorded_sha256, sha256_of
+from adaclip.storage.atomic import record_sha256, recorded_sha256, sha256_of
 
 __all__ = ["FetchCancelled", "Progress", "fetch"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaclip.cli.streams import add_format, progress_bar, write
-from adaclip.stores.folders import annotations_home
+from adaclip.storage.folders import annotations_home
 from adaclip.text import printable
 
 if TYPE_CHECKING:  # not needed to list the flags

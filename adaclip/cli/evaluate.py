@@ -15,7 +15,7 @@ from adaclip.cli.streams import add_format, positive, progress_bar, write
 from adaclip.config import DetectConfig, EvaluateConfig, Precision, RankedBy, Resolution
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.errors import InputError
-from adaclip.stores.folders import runs_home
+from adaclip.storage.folders import runs_home
 
 if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.data.samples import Sample

@@ -27,7 +27,7 @@ from adaclip.engine.training_data import TrainingData, counts
 from adaclip.engine.training_model import TrainingModel
 from adaclip.engine.training_validation import Validation
 from adaclip.errors import InputError, StoreError
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 STATE_FORMAT = 1
 # Fields that may differ when a run is resumed: the training stays the same, though another device

@@ -21,7 +21,7 @@ from adaclip.data.registry import dataset_name
 from adaclip.errors import CheckpointError
 from adaclip.evaluating.sources import SYNTHETIC
 from adaclip.runs.results import SCHEMA
-from adaclip.stores.files import recorded_sha256, sha256_of
+from adaclip.storage.atomic import recorded_sha256, sha256_of
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from adaclip.errors import InputError
 from adaclip.maps import rendering
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 from adaclip.text import printable
 from adaclip.types import Detection
 

@@ -34,7 +34,7 @@ from adaclip.runs.results import (
     parse_results,
 )
 from adaclip.runs.rows import is_map_file, read_table
-from adaclip.stores.files import write_bytes
+from adaclip.storage.atomic import write_bytes
 
 # Gives "auroc", "average_precision", "max_f1" and more of normal and anomalous margins.
 Scorer = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]

@@ -17,7 +17,7 @@ import numpy as np
 from adaclip.errors import StoreError
 from adaclip.runs.results import IMAGES, MAPS, RESULTS, WORK, load_arrays, read_run
 from adaclip.runs.rows import Row, complete_part, decode, encode, header_line
-from adaclip.stores.files import sync_folder, write_bytes
+from adaclip.storage.atomic import sync_folder, write_bytes
 
 _LOCK = ".lock"
 

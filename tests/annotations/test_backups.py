@@ -112,7 +112,7 @@ def test_a_full_disk_leaves_no_half_copy(store, tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("adaclip.stores.files.os.fsync", full)
+    monkeypatch.setattr("adaclip.storage.atomic.os.fsync", full)
     with pytest.raises(StoreError, match="No space left"):
         make_copy(store.path, tmp_path / "daily", DAY)
     assert list((tmp_path / "daily").iterdir()) == []

@@ -14,7 +14,7 @@ from adaclip.annotations import store as annotations
 from adaclip.annotations.csv_rows import encode
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import InputError, StoreError
-from adaclip.stores import file_systems
+from adaclip.storage import file_systems
 from tests.annotations.samples import digest, picture, row
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from adaclip.checkpoints import catalogue
 from adaclip.errors import CheckpointError
-from adaclip.stores import files
+from adaclip.storage import atomic
 from tests.checkpoints.samples import METADATA, safetensors
 
 KNOWN = ["lite", "mvtec_colondb", "visa_clinicdb", "all", "mvtec_colondb+visa_clinicdb"]
@@ -87,7 +87,7 @@ def test_the_published_ones_say_what_they_have_seen(home: Path) -> None:
 
 def test_a_published_file_is_present_once_its_backbone_is(home: Path) -> None:
     torch_file(home / "pretrained_all.pth")
-    files.record_sha256(home / "pretrained_all.pth", "a" * 64)
+    atomic.record_sha256(home / "pretrained_all.pth", "a" * 64)
     info = by_id()["all"]
     assert not info.present
     assert "pretrained_all.pth" not in info.how_to_get

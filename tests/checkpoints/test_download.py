@@ -12,7 +12,7 @@ import pytest
 from adaclip.checkpoints import download
 from adaclip.checkpoints.hub import FetchCancelled, Progress, fetch
 from adaclip.errors import FetchError
-from adaclip.stores.files import recorded_sha256
+from adaclip.storage.atomic import recorded_sha256
 from tests.checkpoints.conftest import (
     FIRST,
     WEIGHTS,

@@ -17,7 +17,7 @@ import pytest
 from adaclip.checkpoints import catalogue, download, published
 from adaclip.checkpoints.hub import FetchCancelled, Progress, fetch
 from adaclip.errors import CheckpointError, FetchError
-from adaclip.stores.files import checksum_path, record_sha256, recorded_sha256, sha256_of
+from adaclip.storage.atomic import checksum_path, record_sha256, recorded_sha256, sha256_of
 from tests.checkpoints.conftest import (
     BACKBONE,
     CLIP,

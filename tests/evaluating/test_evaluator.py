@@ -21,7 +21,7 @@ from adaclip.detecting.detector import load_detector
 from adaclip.errors import InputError, StoreError
 from adaclip.evaluating.evaluator import evaluate, limit_samples, open_run
 from adaclip.runs import Run, read_run
-from adaclip.stores.files import sha256_of
+from adaclip.storage.atomic import sha256_of
 from adaclip.types import resize_map
 from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 from tests.metrics.oracles import by_scikit_learn, slow_aupro
