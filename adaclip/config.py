@@ -149,7 +149,7 @@ class TrainConfig:
 
     # Dataset folders, or KEY=FOLDER to name a folder's layout.
     auxiliary: tuple[str, ...] = ()
-    # So many pictures of `adaclip.data.synthetic` besides.
+    # So many pictures of `adaclip.synthetic` besides.
     synthetic: int = 0
     out: str = "adaclip-trained.safetensors"
     # A checkpoint to go on from (id or file), or None for fresh parameters on `backbone`: a name

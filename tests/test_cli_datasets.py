@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from adaclip.cli import main
-from adaclip.data import benchmark_set
 from adaclip.data.cards import cards
+from adaclip.synthetic import benchmark_set
 from tests.data import trees
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -16,10 +16,10 @@ import pytest
 
 from adaclip.checkpoints import catalogue
 from adaclip.cli import evaluate, main
-from adaclip.data import benchmark_set
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.evaluating.sources import SyntheticSource, synthetic_samples
 from adaclip.runs import read_run
+from adaclip.synthetic import benchmark_set
 from adaclip.types import resize_map
 from tests.evaluating.evaluation_data import BrightDetector, write_dataset
 from tests.metrics.oracles import by_scikit_learn

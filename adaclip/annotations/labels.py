@@ -17,10 +17,10 @@ import numpy as np
 
 from adaclip.annotations.record import Annotation, Truth, truth_of
 from adaclip.annotations.store import AnnotationStore
-from adaclip.data import benchmark_set
 from adaclip.data.cards import SYNTHETIC_KEY, cards
 from adaclip.data.images import pixel_sha256, read_image
 from adaclip.errors import AdaClipError
+from adaclip.synthetic import benchmark_set
 from adaclip.text import leads_out
 
 ALL = "all"

@@ -73,7 +73,7 @@ def _write(name: str | None, folder: Path) -> int:
             f"only the {SYNTHETIC_KEY} set is drawn here; "
             f"say `adaclip datasets {SYNTHETIC_KEY} --write {printable(str(folder))}`"
         )
-    from adaclip.data import benchmark_set
+    from adaclip.synthetic import benchmark_set
 
     with _counting() as tell:
         count = benchmark_set.write(folder, progress=tell)

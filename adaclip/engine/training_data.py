@@ -23,8 +23,8 @@ from adaclip.data.images import read_image
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample, load_samples, read_mask
-from adaclip.data.synthetic import generate
 from adaclip.errors import AdaClipError, DatasetError
+from adaclip.synthetic import generate
 from adaclip.text import printable
 
 # From here on something is wrong with the folder, not with a file.

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from adaclip.data import benchmark_set
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.images import read_image
 from adaclip.data.samples import Sample, read_mask
 from adaclip.errors import InputError
+from adaclip.synthetic import benchmark_set
 
 SYNTHETIC = SYNTHETIC_KEY
 

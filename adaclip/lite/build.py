@@ -27,8 +27,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS
-from adaclip.data.synthetic.catalogue import Entry
 from adaclip.detecting.device import get_device
 from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.errors import AdaClipError, CheckpointError, InputError
@@ -47,6 +45,8 @@ from adaclip.lite.pictures import Batch, PicturePairs, name_for
 from adaclip.model import scoring, text_prompts
 from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.checkpoint import as_int8_file, save_checkpoint
+from adaclip.synthetic import MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.synthetic.catalogue import Entry
 
 VALIDATION_SEED = 2
 LARGEST_FILE = 32_000_000  # bytes; it is in the repository

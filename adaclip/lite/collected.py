@@ -17,13 +17,13 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.easel import Easel
-from adaclip.data.synthetic.fields import Rng, resize
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.hardware import Placed
-from adaclip.data.synthetic.materials import GROUNDS, Shape
 from adaclip.errors import InputError
+from adaclip.synthetic.catalogue import Entry
+from adaclip.synthetic.easel import Easel
+from adaclip.synthetic.fields import Rng, resize
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.hardware import Placed
+from adaclip.synthetic.materials import GROUNDS, Shape
 
 # Which defects are likely on a group of surfaces, as in the catalogue.
 SURFACE_GROUPS = {

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from adaclip.data.preprocessing import preprocess
-from adaclip.data.synthetic import generate
-from adaclip.data.synthetic.catalogue import Entry
 from adaclip.lite.model import LITE_PREPROCESSING
+from adaclip.synthetic import generate
+from adaclip.synthetic.catalogue import Entry
 
 PATCH = 14
 # Losses are taken at this many points per patch and axis: enough to say where a thin defect runs.

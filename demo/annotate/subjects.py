@@ -115,7 +115,7 @@ def run_subject(
 def run_picture(services: Services, run: Any, rel_path: str) -> tuple[np.ndarray, str]:
     """(H, W, 3) uint8 of a run's image, and the digest of its file. Raises AdaClipError."""
     if str(run.results.get("data_root")) == SYNTHETIC:
-        from adaclip.data import benchmark_set
+        from adaclip.synthetic import benchmark_set
 
         pixels = benchmark_set.draw(rel_path).image
         return pixels, pixel_sha256(pixels)  # it has no file

@@ -136,7 +136,7 @@ class BenchmarkPictures:
         if not row["anomalous"]:
             raise InputError("Normal: there is nothing to mark.")
         if run.synthetic:
-            from adaclip.data import benchmark_set
+            from adaclip.synthetic import benchmark_set
 
             mask = benchmark_set.draw(str(row["rel_path"])).mask
         else:

@@ -15,10 +15,10 @@ from adaclip.annotations.exports import FORMATS, export
 from adaclip.annotations.imports import import_annotations
 from adaclip.annotations.labels import SAMPLING_NOTE
 from adaclip.annotations.store import AnnotationStore
-from adaclip.data import benchmark_set
 from adaclip.data.images import pixel_sha256, read_image
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.errors import InputError, StoreError
+from adaclip.synthetic import benchmark_set
 from tests.annotations.samples import PIECES, digest, flag, picture, row
 
 

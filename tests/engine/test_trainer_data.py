@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 
 from adaclip.config import PreprocessingConfig, TrainConfig
-from adaclip.data import benchmark_set
-from adaclip.data.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, generate
 from adaclip.engine.training_data import (
     TrainingData,
     TrainingImage,
@@ -22,6 +20,7 @@ from adaclip.engine.training_data import (
     read_ahead,
 )
 from adaclip.errors import DatasetError, InputError
+from adaclip.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, benchmark_set, generate
 from tests.data import trees
 from tests.engine.training_set import picture, save, write_set
 

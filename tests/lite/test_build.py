@@ -11,8 +11,6 @@ import pytest
 import torch
 
 from adaclip.checkpoints.metadata import _check, read_metadata
-from adaclip.data.synthetic import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
-from adaclip.data.synthetic.catalogue import OBJECTS
 from adaclip.errors import AdaClipError, InputError
 from adaclip.lite import build, calibration
 from adaclip.lite import model as lite_model
@@ -31,6 +29,8 @@ from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.backbone import build_clip
 from adaclip.model.checkpoint import load_backbone, load_learned, read_tensors
 from adaclip.model.dinov2 import LITE_BACKBONE_CONFIG
+from adaclip.synthetic import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.synthetic.catalogue import OBJECTS
 from tests.tiny import changes
 
 SMALL = replace(Recipe(), steps=4, pairs=2, sizes=(70, 84))

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from adaclip.data.synthetic import generate
-from adaclip.data.synthetic.catalogue import Entry
 from adaclip.errors import InputError
 from adaclip.lite.collected import SURFACE_GROUPS, collected_kinds
 from adaclip.lite.collecting import SURFACES, collect, licences, main
+from adaclip.synthetic import generate
+from adaclip.synthetic.catalogue import Entry
 
 COPYRIGHT = """Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
-from scipy import ndimage
-
-from adaclip.data.synthetic.defects import Defect, extent, lay
-from adaclip.data.synthetic.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
-from adaclip.data.synthetic.scene import Scene
-from adaclip.data.synthetic.shapes import (
+from adaclip.synthetic.defects import Defect, extent, lay
+from adaclip.synthetic.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
+from adaclip.synthetic.shapes import (
     Stroke,
     blob,
     fill_polygons,
@@ -18,6 +14,10 @@ from adaclip.data.synthetic.shapes import (
     pick_rim,
     walk,
 )
+from PIL import Image
+from scipy import ndimage
+
+from adaclip.synthetic.scene import Scene
 
 
 def tear(rng: Rng, scene: Scene) -> np.ndarray:

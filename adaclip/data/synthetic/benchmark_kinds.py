@@ -7,10 +7,7 @@ A material takes (rng, shape) and gives a surface (H, W, 3); an object gives the
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic import materials
-from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.easel import (
+from adaclip.synthetic.easel import (
     Easel,
     bar_points,
     blend,
@@ -21,7 +18,7 @@ from adaclip.data.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic.fields import (
     Rng,
     cells,
     colour,
@@ -34,9 +31,12 @@ from adaclip.data.synthetic.fields import (
     relief,
     step,
 )
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.hardware import Placed, metal_colour
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.hardware import Placed, metal_colour
+from adaclip.synthetic.materials import Shape
+
+from adaclip.synthetic import materials
+from adaclip.synthetic.catalogue import Entry
 
 
 def _unit(shape: Shape) -> float:

@@ -6,11 +6,9 @@ They run from a faint hairline, hardly darker than the grain it lies in, to an o
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic.defects import extent, faint_to_strong, lay, shade
-from adaclip.data.synthetic.fields import Rng, blur, cells, log_uniform, noise, step
-from adaclip.data.synthetic.scene import Scene
-from adaclip.data.synthetic.shapes import (
+from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
+from adaclip.synthetic.fields import Rng, blur, cells, log_uniform, noise, step
+from adaclip.synthetic.shapes import (
     Stroke,
     blob,
     crack_strokes,
@@ -18,6 +16,8 @@ from adaclip.data.synthetic.shapes import (
     pick_point,
     walk,
 )
+
+from adaclip.synthetic.scene import Scene
 
 
 def gap_level(scene: Scene, cover: np.ndarray, amount: float) -> np.ndarray:

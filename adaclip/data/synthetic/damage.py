@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
-from scipy import ndimage
-
-from adaclip.data.synthetic import materials
-from adaclip.data.synthetic.defects import extent, faint_to_strong, lay, shade
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
+from adaclip.synthetic.fields import (
     Rng,
     blur,
     choose,
@@ -19,8 +15,7 @@ from adaclip.data.synthetic.fields import (
     noise,
     step,
 )
-from adaclip.data.synthetic.scene import Scene
-from adaclip.data.synthetic.shapes import (
+from adaclip.synthetic.shapes import (
     blob,
     fill_polygons,
     fill_strokes,
@@ -29,6 +24,11 @@ from adaclip.data.synthetic.shapes import (
     pick_rim,
     walk,
 )
+from PIL import Image
+from scipy import ndimage
+
+from adaclip.synthetic import materials
+from adaclip.synthetic.scene import Scene
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:

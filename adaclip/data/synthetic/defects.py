@@ -10,8 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic.fields import (
     Rng,
     blur,
     colour,
@@ -20,14 +19,15 @@ from adaclip.data.synthetic.fields import (
     noise,
     step,
 )
-from adaclip.data.synthetic.scene import Scene
-from adaclip.data.synthetic.shapes import (
+from adaclip.synthetic.shapes import (
     blob,
     fill_polygons,
     fill_strokes,
     pick_point,
     walk,
 )
+
+from adaclip.synthetic.scene import Scene
 
 Defect = Callable[[Rng, Scene], np.ndarray]
 

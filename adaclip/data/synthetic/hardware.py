@@ -7,8 +7,7 @@ bare ground (H, W, 3).
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic.easel import (
+from adaclip.synthetic.easel import (
     Easel,
     bar_points,
     box,
@@ -19,9 +18,9 @@ from adaclip.data.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.data.synthetic.fields import Rng, cells, colour, fractal, grey, mix, noise, step
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.fields import Rng, cells, colour, fractal, grey, mix, noise, step
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.materials import Shape
 
 Placed = tuple[np.ndarray, np.ndarray, np.ndarray]
 

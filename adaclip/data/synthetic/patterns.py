@@ -7,10 +7,8 @@ A function takes (rng, shape) and gives a surface (H, W, 3), or a surface with t
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw
-
-from adaclip.data.synthetic.easel import box, disc, oval
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic.easel import box, disc, oval
+from adaclip.synthetic.fields import (
     Rng,
     blur,
     cells,
@@ -25,7 +23,8 @@ from adaclip.data.synthetic.fields import (
     resize,
     step,
 )
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.materials import Shape
+from PIL import Image, ImageDraw
 
 Framed = tuple[np.ndarray, np.ndarray]
 

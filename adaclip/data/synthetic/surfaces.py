@@ -7,10 +7,8 @@ A function takes (rng, shape) and gives a surface (H, W, 3), or a surface with t
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic import materials
-from adaclip.data.synthetic.easel import box
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic.easel import box
+from adaclip.synthetic.fields import (
     Rng,
     blur,
     cells,
@@ -24,9 +22,11 @@ from adaclip.data.synthetic.fields import (
     relief,
     step,
 )
-from adaclip.data.synthetic.grounds import cast_shadow
-from adaclip.data.synthetic.materials import Shape
-from adaclip.data.synthetic.shapes import Stroke, fill_polygons, fill_strokes, walk
+from adaclip.synthetic.grounds import cast_shadow
+from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.shapes import Stroke, fill_polygons, fill_strokes, walk
+
+from adaclip.synthetic import materials
 
 Framed = tuple[np.ndarray, np.ndarray]
 

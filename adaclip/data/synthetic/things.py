@@ -7,8 +7,7 @@ bare ground (H, W, 3).
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic.easel import (
+from adaclip.synthetic.easel import (
     Easel,
     bar_points,
     blend,
@@ -20,10 +19,10 @@ from adaclip.data.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.data.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.hardware import Placed
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.hardware import Placed
+from adaclip.synthetic.materials import Shape
 
 
 def _mark(rng: Rng, ink: np.ndarray, size: float) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -7,8 +7,7 @@ bare ground (H, W, 3).
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic.easel import (
+from adaclip.synthetic.easel import (
     Easel,
     bar_points,
     blend,
@@ -18,10 +17,10 @@ from adaclip.data.synthetic.easel import (
     ring_points,
     rod,
 )
-from adaclip.data.synthetic.fields import Rng, colour, fractal, grey, noise
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.hardware import Placed
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.fields import Rng, colour, fractal, grey, noise
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.hardware import Placed
+from adaclip.synthetic.materials import Shape
 
 Ink = tuple[np.ndarray, np.ndarray]
 

@@ -7,8 +7,7 @@ bare ground (H, W, 3).
 from __future__ import annotations
 
 import numpy as np
-
-from adaclip.data.synthetic.easel import (
+from adaclip.synthetic.easel import (
     Easel,
     bar_points,
     blend,
@@ -19,10 +18,10 @@ from adaclip.data.synthetic.easel import (
     ring_points,
     rod,
 )
-from adaclip.data.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
-from adaclip.data.synthetic.grounds import ground
-from adaclip.data.synthetic.hardware import Placed, metal_colour
-from adaclip.data.synthetic.materials import Shape
+from adaclip.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
+from adaclip.synthetic.grounds import ground
+from adaclip.synthetic.hardware import Placed, metal_colour
+from adaclip.synthetic.materials import Shape
 
 
 def bearing(rng: Rng, shape: Shape) -> Placed:

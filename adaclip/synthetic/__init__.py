@@ -3,13 +3,13 @@
 `collected` adds kinds made of other people's free pictures, where a caller brings them.
 """
 
-from adaclip.data.synthetic.generator import (
+from adaclip.synthetic.generator import (
     BENCHMARK_DEFECTS,
     DEFECT_TYPES,
     SyntheticSample,
     generate,
 )
-from adaclip.data.synthetic.scene import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
+from adaclip.synthetic.scene import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 
 __all__ = [
     "BENCHMARK_DEFECTS",

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from adaclip.synthetic.camera import Exposure, draw_exposure
 from PIL import Image
 from scipy import ndimage
 
-from adaclip.data.synthetic import (
+from adaclip.errors import InputError
+from adaclip.synthetic import (
     BENCHMARK_DEFECTS,
     BENCHMARK_KINDS,
     DEFECT_TYPES,
@@ -28,10 +30,8 @@ from adaclip.data.synthetic import (
     generate,
     sheet,
 )
-from adaclip.data.synthetic.camera import Exposure, draw_exposure
-from adaclip.data.synthetic.generator import changed_pixels, spoil
-from adaclip.data.synthetic.scene import Scene, draw_scene
-from adaclip.errors import InputError
+from adaclip.synthetic.generator import changed_pixels, spoil
+from adaclip.synthetic.scene import Scene, draw_scene
 
 KINDS = MATERIAL_KINDS + OBJECT_KINDS + BENCHMARK_KINDS
 DEFECTS = DEFECT_TYPES + BENCHMARK_DEFECTS
@@ -147,7 +147,7 @@ def test_another_process_draws_the_same() -> None:
         return bits.hexdigest()
 
     code = (
-        "import hashlib\nfrom adaclip.data.synthetic import generate\n"
+        "import hashlib\nfrom adaclip.synthetic import generate\n"
         "bits = hashlib.sha256()\n"
         "for index in range(3):\n"
         "    s = generate(14, index, size=96, defective=True)\n"

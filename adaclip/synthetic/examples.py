@@ -1,6 +1,6 @@
 """The example pictures bundled with the demo, redrawn exactly by
 
-    python -m adaclip.data.synthetic.examples demo/assets/examples
+    python -m adaclip.synthetic.examples demo/assets/examples
 
 Each is a scene of the generator with a chosen seed, in colour and in gentle light, so that the
 first look at the demo is a pleasant one. Nothing in them comes from a photograph.
@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from adaclip.data.synthetic.fields import grid
-from adaclip.data.synthetic.generator import spoil
-from adaclip.data.synthetic.scene import draw_scene
 from adaclip.errors import AdaClipError, InputError, StoreError
+from adaclip.synthetic.fields import grid
+from adaclip.synthetic.generator import spoil
+from adaclip.synthetic.scene import draw_scene
 
 _QUALITY = 88
 
@@ -171,7 +171,7 @@ def main(arguments: list[str]) -> int:
     """Write the examples into the one folder given; the exit status."""
     try:
         if len(arguments) != 1:
-            raise InputError("usage: python -m adaclip.data.synthetic.examples FOLDER")
+            raise InputError("usage: python -m adaclip.synthetic.examples FOLDER")
         for path in write(Path(arguments[0])):
             sys.stdout.write(f"{path}\n")
     except AdaClipError as problem:

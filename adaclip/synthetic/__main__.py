@@ -1,4 +1,4 @@
-"""`python -m adaclip.data.synthetic --sheet FILE.png` draws the contact sheet of all kinds."""
+"""`python -m adaclip.synthetic --sheet FILE.png` draws the contact sheet of all kinds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from adaclip.data.synthetic.sheet import write_sheet
 from adaclip.errors import AdaClipError
+from adaclip.synthetic.sheet import write_sheet
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status: 0, or 2 when the file cannot be drawn."""
     parser = argparse.ArgumentParser(
-        prog="python -m adaclip.data.synthetic", description="Draw synthetic inspection pictures."
+        prog="python -m adaclip.synthetic", description="Draw synthetic inspection pictures."
     )
     parser.add_argument(
         "--sheet",

@@ -18,8 +18,8 @@ from PIL import Image
 
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.sample import NORMAL
-from adaclip.data.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, SyntheticSample, generate
 from adaclip.errors import DatasetError, InputError
+from adaclip.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, SyntheticSample, generate
 from adaclip.text import printable
 
 # Its own: other seeds train, validate and decorate.

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from adaclip.data.synthetic import cracks, damage, defects
-from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.fields import (
+from adaclip.synthetic import cracks, damage, defects
+from adaclip.synthetic.catalogue import Entry
+from adaclip.synthetic.fields import (
     Rng,
     choose,
     colour,
@@ -25,7 +25,7 @@ from adaclip.data.synthetic.fields import (
     noise,
     step,
 )
-from adaclip.data.synthetic.scene import Scene, draw_scene
+from adaclip.synthetic.scene import Scene, draw_scene
 
 Shape = tuple[int, int]
 

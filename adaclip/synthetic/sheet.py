@@ -1,6 +1,6 @@
 """The contact sheet: every kind as a flawless picture and its defective twin, side by side.
 
-    python -m adaclip.data.synthetic --sheet FILE.png [--framed]
+    python -m adaclip.synthetic --sheet FILE.png [--framed]
 
 The same sheet each time; framed ones show what `lite` is trained on. A coloured line runs round
 each defect.
@@ -15,9 +15,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from adaclip.data.synthetic.generator import BENCHMARK_DEFECTS, SyntheticSample, generate
-from adaclip.data.synthetic.scene import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.errors import InputError, StoreError
+from adaclip.synthetic.generator import BENCHMARK_DEFECTS, SyntheticSample, generate
+from adaclip.synthetic.scene import BENCHMARK_KINDS, MATERIAL_KINDS, OBJECT_KINDS
 
 SEED = 20
 _TILE = 88

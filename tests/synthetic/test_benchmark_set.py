@@ -3,7 +3,7 @@
 `benchmark_pictures.json` keeps what some of its pictures look like. A change that fails the test
 of them makes all earlier results on the set void. If it is meant, write the file again:
 
-    python -m tests.data.test_benchmark_set
+    python -m tests.synthetic.test_benchmark_set
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.data import benchmark_set
-from adaclip.data.benchmark_set import Entry, draw, entries, write
 from adaclip.data.cards import card
 from adaclip.data.checks import check
 from adaclip.data.samples import load_samples, read_mask
-from adaclip.data.synthetic import (
+from adaclip.errors import DatasetError, InputError
+from adaclip.synthetic import (
     BENCHMARK_DEFECTS,
     BENCHMARK_KINDS,
     DEFECT_TYPES,
     MATERIAL_KINDS,
     OBJECT_KINDS,
+    benchmark_set,
 )
-from adaclip.errors import DatasetError, InputError
+from adaclip.synthetic.benchmark_set import Entry, draw, entries, write
 
 KEPT = Path(__file__).with_name("benchmark_pictures.json")
 

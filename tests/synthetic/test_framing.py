@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from adaclip.data.synthetic import MATERIAL_KINDS, OBJECT_KINDS, generate
-from adaclip.data.synthetic.framing import (
+from adaclip.synthetic import MATERIAL_KINDS, OBJECT_KINDS, generate
+from adaclip.synthetic.framing import (
     draw_framed_scene,
     with_edges,
     with_marks,
     with_specks,
 )
-from adaclip.data.synthetic.generator import _STANDS_OUT, _VISIBLE, spoil
-from adaclip.data.synthetic.scene import Scene, draw_scene
+from adaclip.synthetic.generator import _STANDS_OUT, _VISIBLE, spoil
+from adaclip.synthetic.scene import Scene, draw_scene
 
 
 def material(seed: int = 4) -> Scene:

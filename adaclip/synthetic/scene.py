@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from adaclip.data.synthetic import benchmark_kinds
-from adaclip.data.synthetic.catalogue import MATERIALS, OBJECTS, SHADED, UNSTRUCTURED, Entry
-from adaclip.data.synthetic.fields import Rng, choose
-from adaclip.data.synthetic.grounds import cast_shadow
+from adaclip.synthetic import benchmark_kinds
+from adaclip.synthetic.catalogue import MATERIALS, OBJECTS, SHADED, UNSTRUCTURED, Entry
+from adaclip.synthetic.fields import Rng, choose
+from adaclip.synthetic.grounds import cast_shadow
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from adaclip.data.synthetic import (
+from adaclip.errors import InputError
+from adaclip.synthetic import (
     benchmark_defects,
     benchmark_kinds,
     cracks,
@@ -23,19 +24,18 @@ from adaclip.data.synthetic import (
     parts,
     wear,
 )
-from adaclip.data.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
-from adaclip.data.synthetic.catalogue import Entry
-from adaclip.data.synthetic.defects import Defect
-from adaclip.data.synthetic.fields import Rng
-from adaclip.data.synthetic.framing import draw_framed_scene
-from adaclip.data.synthetic.scene import (
+from adaclip.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
+from adaclip.synthetic.catalogue import Entry
+from adaclip.synthetic.defects import Defect
+from adaclip.synthetic.fields import Rng
+from adaclip.synthetic.framing import draw_framed_scene
+from adaclip.synthetic.scene import (
     BENCHMARK_KINDS,
     MATERIAL_KINDS,
     OBJECT_KINDS,
     Scene,
     draw_scene,
 )
-from adaclip.errors import InputError
 
 _DEFECTS: dict[str, Defect] = {
     "scratch": defects.scratch,
