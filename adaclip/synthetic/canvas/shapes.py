@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from adaclip.synthetic.fields import Rng, choose, noise, smooth_walk, step
 from PIL import Image, ImageDraw
+
+from adaclip.synthetic.fields import Rng, choose, noise, smooth_walk, step
 
 Shape = tuple[int, int]
 # A polyline: (n, 2) points as (column, row), and (n,) widths, in pixels.

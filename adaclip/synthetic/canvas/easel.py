@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from adaclip.synthetic.fields import Colour, Rng, blur, grid, mix, step
 from PIL import Image, ImageDraw
+
+from adaclip.synthetic.fields import Colour, Rng, blur, grid, mix, step
 
 Point = Sequence[float] | np.ndarray  # (x, y)
 
