@@ -6,8 +6,10 @@ They run from a faint hairline, hardly darker than the grain it lies in, to an o
 from __future__ import annotations
 
 import numpy as np
+
 from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
 from adaclip.synthetic.fields import Rng, blur, cells, log_uniform, noise, step
+from adaclip.synthetic.scene import Scene
 from adaclip.synthetic.shapes import (
     Stroke,
     blob,
@@ -16,8 +18,6 @@ from adaclip.synthetic.shapes import (
     pick_point,
     walk,
 )
-
-from adaclip.synthetic.scene import Scene
 
 
 def gap_level(scene: Scene, cover: np.ndarray, amount: float) -> np.ndarray:

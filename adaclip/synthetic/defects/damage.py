@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from adaclip.synthetic import materials
 from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
 from adaclip.synthetic.fields import (
     Rng,
@@ -15,6 +19,7 @@ from adaclip.synthetic.fields import (
     noise,
     step,
 )
+from adaclip.synthetic.scene import Scene
 from adaclip.synthetic.shapes import (
     blob,
     fill_polygons,
@@ -24,11 +29,6 @@ from adaclip.synthetic.shapes import (
     pick_rim,
     walk,
 )
-from PIL import Image
-from scipy import ndimage
-
-from adaclip.synthetic import materials
-from adaclip.synthetic.scene import Scene
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:

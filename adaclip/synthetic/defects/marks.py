@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+
 from adaclip.synthetic.fields import (
     Rng,
     blur,
@@ -19,6 +20,7 @@ from adaclip.synthetic.fields import (
     noise,
     step,
 )
+from adaclip.synthetic.scene import Scene
 from adaclip.synthetic.shapes import (
     blob,
     fill_polygons,
@@ -26,8 +28,6 @@ from adaclip.synthetic.shapes import (
     pick_point,
     walk,
 )
-
-from adaclip.synthetic.scene import Scene
 
 Defect = Callable[[Rng, Scene], np.ndarray]
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
+from scipy import ndimage
+
 from adaclip.synthetic.defects import Defect, extent, lay
 from adaclip.synthetic.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
+from adaclip.synthetic.scene import Scene
 from adaclip.synthetic.shapes import (
     Stroke,
     blob,
@@ -14,10 +18,6 @@ from adaclip.synthetic.shapes import (
     pick_rim,
     walk,
 )
-from PIL import Image
-from scipy import ndimage
-
-from adaclip.synthetic.scene import Scene
 
 
 def tear(rng: Rng, scene: Scene) -> np.ndarray:
