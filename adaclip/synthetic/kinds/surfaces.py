@@ -7,6 +7,8 @@ A function takes (rng, shape) and gives a surface (H, W, 3), or a surface with t
 from __future__ import annotations
 
 import numpy as np
+
+from adaclip.synthetic import materials
 from adaclip.synthetic.easel import box
 from adaclip.synthetic.fields import (
     Rng,
@@ -25,8 +27,6 @@ from adaclip.synthetic.fields import (
 from adaclip.synthetic.grounds import cast_shadow
 from adaclip.synthetic.materials import Shape
 from adaclip.synthetic.shapes import Stroke, fill_polygons, fill_strokes, walk
-
-from adaclip.synthetic import materials
 
 Framed = tuple[np.ndarray, np.ndarray]
 

@@ -7,6 +7,8 @@ A function takes (rng, shape) and gives a surface (H, W, 3), or a surface with t
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
+
 from adaclip.synthetic.easel import box, disc, oval
 from adaclip.synthetic.fields import (
     Rng,
@@ -24,7 +26,6 @@ from adaclip.synthetic.fields import (
     step,
 )
 from adaclip.synthetic.materials import Shape
-from PIL import Image, ImageDraw
 
 Framed = tuple[np.ndarray, np.ndarray]
 

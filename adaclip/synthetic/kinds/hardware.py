@@ -7,6 +7,7 @@ bare ground (H, W, 3).
 from __future__ import annotations
 
 import numpy as np
+
 from adaclip.synthetic.easel import (
     Easel,
     bar_points,

@@ -6,6 +6,7 @@ Every function takes (rng, shape) and gives a normal surface, (H, W, 3) float32,
 from __future__ import annotations
 
 import numpy as np
+
 from adaclip.synthetic.fields import (
     Rng,
     blur,

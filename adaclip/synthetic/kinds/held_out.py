@@ -7,6 +7,9 @@ A material takes (rng, shape) and gives a surface (H, W, 3); an object gives the
 from __future__ import annotations
 
 import numpy as np
+
+from adaclip.synthetic import materials
+from adaclip.synthetic.catalogue import Entry
 from adaclip.synthetic.easel import (
     Easel,
     bar_points,
@@ -34,9 +37,6 @@ from adaclip.synthetic.fields import (
 from adaclip.synthetic.grounds import ground
 from adaclip.synthetic.hardware import Placed, metal_colour
 from adaclip.synthetic.materials import Shape
-
-from adaclip.synthetic import materials
-from adaclip.synthetic.catalogue import Entry
 
 
 def _unit(shape: Shape) -> float:
