@@ -19,11 +19,11 @@ import adaclip
 from adaclip import cli
 from adaclip.cli import train as cli_train
 from adaclip.config import TrainConfig
-from adaclip.engine import trainer, training_step
-from adaclip.engine.trainer import Listeners
 from adaclip.errors import AdaClipError
-from tests.engine.training_set import write_set
+from adaclip.training import step, trainer
+from adaclip.training.trainer import Listeners
 from tests.tiny import write_tiny
+from tests.training.training_set import write_set
 
 ROOT = Path(adaclip.__file__).parent.parent
 
@@ -198,9 +198,9 @@ def test_after_a_failure_the_advice_leads_on(
         f"adaclip: {out} holds epoch 1, the last; to change an option, go on from it with "
         f"--init {out} --out NEW.safetensors; --resume is for the same options\n"
     )
-    whole = training_step.adaclip_loss
+    whole = step.adaclip_loss
     monkeypatch.setattr(
-        training_step,
+        step,
         "adaclip_loss",
         lambda *a, **k: whole(*a, **k) * (float("inf") if out.exists() else 1.0),
     )

@@ -21,7 +21,7 @@ from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.text import printable
 
 if TYPE_CHECKING:
-    from adaclip.engine.trainer import EpochReport, Progress, TrainResult
+    from adaclip.training.trainer import EpochReport, Progress, TrainResult
 
 _DESCRIPTION = """\
 Train AdaCLIP's prompts, generators and projections around a frozen backbone.
@@ -193,7 +193,7 @@ def _train(arguments: argparse.Namespace) -> int:
         options["validation"] = float(options["validation"])
     config = TrainConfig(**options)
     # After the options are known to be good: torch takes a while.
-    from adaclip.engine.trainer import Listeners, train
+    from adaclip.training.trainer import Listeners, train
 
     screen = _Screen()
     listeners = Listeners(note=screen.note, progress=screen.progress, epoch=screen.epoch)

@@ -28,7 +28,6 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from adaclip.detecting.device import get_device
-from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.errors import AdaClipError, CheckpointError, InputError
 from adaclip.lite import calibration
 from adaclip.lite.collected import collected_kinds
@@ -47,6 +46,7 @@ from adaclip.model.adaclip import AdaCLIP, ModelOutput
 from adaclip.model.checkpoint import as_int8_file, save_checkpoint
 from adaclip.synthetic import MATERIAL_KINDS, OBJECT_KINDS
 from adaclip.synthetic.catalogue import Entry
+from adaclip.training.losses import dice_loss, focal_loss
 
 VALIDATION_SEED = 2
 LARGEST_FILE = 32_000_000  # bytes; it is in the repository

@@ -10,7 +10,7 @@ from PIL import Image
 
 from adaclip.annotations.store import AnnotationStore
 from adaclip.config import TrainConfig
-from adaclip.engine.trainer import train
+from adaclip.training.trainer import train
 from demo.annotate.actions import ReviewActions
 from demo.annotate.desk import DeskActions
 from demo.annotate.review import Settings

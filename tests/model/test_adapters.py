@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from adaclip.engine.training_model import forward
 from adaclip.errors import CheckpointError
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import AdaCLIP
 from adaclip.model.adapters import MATRICES
 from adaclip.model.backbone import run_block
 from adaclip.model.checkpoint import load_learned, read_tensors, save_checkpoint
+from adaclip.training.model import forward
 from tests.tiny import changes, tiny_model
 
 ADAPTED = {

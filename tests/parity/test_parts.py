@@ -9,9 +9,9 @@ import torch
 
 from adaclip.config import PreprocessingConfig
 from adaclip.data.preprocessing import preprocess
-from adaclip.engine.losses import dice_loss, focal_loss
 from adaclip.model import scoring
 from adaclip.model.semantic_fusion import most_abnormal, semantic_fusion
+from adaclip.training.losses import dice_loss, focal_loss
 from tests.parity.stored import values
 
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from adaclip.config import PreprocessingConfig, TrainConfig
-from adaclip.engine.training_data import (
+from adaclip.errors import DatasetError, InputError
+from adaclip.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, benchmark_set, generate
+from adaclip.training.data import (
     TrainingData,
     TrainingImage,
     drawn_images,
@@ -19,10 +21,8 @@ from adaclip.engine.training_data import (
     hold_out,
     read_ahead,
 )
-from adaclip.errors import DatasetError, InputError
-from adaclip.synthetic import BENCHMARK_DEFECTS, BENCHMARK_KINDS, benchmark_set, generate
 from tests.data import trees
-from tests.engine.training_set import picture, save, write_set
+from tests.training.training_set import picture, save, write_set
 
 
 def gathered(*folders: Path, **options: object) -> TrainingData:

@@ -13,12 +13,12 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from adaclip.config import TrainMetric
 from adaclip.detecting.device import Device
-from adaclip.engine.training_data import TrainingImage
-from adaclip.engine.training_model import TrainingModel, forward, fp32_blocks
-from adaclip.engine.training_step import Batch
 from adaclip.errors import AdaClipError, InputError
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
 from adaclip.model import scoring
+from adaclip.training.data import TrainingImage
+from adaclip.training.model import TrainingModel, forward, fp32_blocks
+from adaclip.training.step import Batch
 
 # Pixel metrics look at every so many-th pixel both ways: neighbours hardly differ.
 PIXEL_STRIDE = 4

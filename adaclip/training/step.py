@@ -21,10 +21,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from adaclip.config import DicePer, TrainConfig
 from adaclip.detecting.device import Device, is_out_of_memory
-from adaclip.engine.losses import adaclip_loss
-from adaclip.engine.training_data import Example
-from adaclip.engine.training_model import TrainingModel, forward, fp32_blocks, out_of_memory
 from adaclip.errors import AdaClipError
+from adaclip.training.data import Example
+from adaclip.training.losses import adaclip_loss
+from adaclip.training.model import TrainingModel, forward, fp32_blocks, out_of_memory
 
 # Far from both ends of fp16 for gradients of everyday size. It falls when one is too large and
 # comes back, but no higher: to try would only make steps to repeat.

@@ -23,11 +23,11 @@ from adaclip import __version__
 from adaclip.checkpoints.metadata import FORMAT, METADATA_KEY
 from adaclip.config import TrainConfig
 from adaclip.data.cards import SYNTHETIC_KEY
-from adaclip.engine.training_data import TrainingData, counts
-from adaclip.engine.training_model import TrainingModel
-from adaclip.engine.training_validation import Validation
 from adaclip.errors import InputError, StoreError
 from adaclip.storage.atomic import write_bytes
+from adaclip.training.data import TrainingData, counts
+from adaclip.training.model import TrainingModel
+from adaclip.training.validation import Validation
 
 STATE_FORMAT = 1
 # Fields that may differ when a run is resumed: the training stays the same, though another device

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from adaclip.engine.losses import adaclip_loss, dice_loss
 from adaclip.model.adaclip import ModelOutput
+from adaclip.training.losses import adaclip_loss, dice_loss
 from tests.parity.stored import values
 
 

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from adaclip.config import TrainConfig
 from adaclip.detecting.device import get_device
-from adaclip.engine import training_step
-from adaclip.engine.training_data import Example
-from adaclip.engine.training_model import TrainingModel, forward, new_training_model
-from adaclip.engine.training_step import Batch, Stepper, reproducible
 from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.model import text_prompts
 from adaclip.model.adaclip import ModelOutput
 from adaclip.model.checkpoint import read_tensors
+from adaclip.training import step as training_step
+from adaclip.training.data import Example
+from adaclip.training.model import TrainingModel, forward, new_training_model
+from adaclip.training.step import Batch, Stepper, reproducible
 from tests.tiny import tiny_model, write_published, write_tiny
 
 DEVICE = get_device("cpu")

@@ -1,7 +1,7 @@
 """AdaCLIP's own training, on auxiliary data.
 
     from adaclip.config import TrainConfig
-    from adaclip.engine.trainer import train
+    from adaclip.training.trainer import train
     train(TrainConfig(auxiliary=("mvtec", "colondb"), out="mine.safetensors"))
 
 The result is a normal checkpoint. The same config gives the same bytes on the same device,
@@ -24,7 +24,8 @@ from torch import Tensor
 
 from adaclip.config import TrainConfig
 from adaclip.detecting.device import Device, choose_precision, get_device
-from adaclip.engine.training_data import (
+from adaclip.errors import AdaClipError, InputError
+from adaclip.training.data import (
     Example,
     Planned,
     TrainingData,
@@ -32,8 +33,8 @@ from adaclip.engine.training_data import (
     gather,
     read_ahead,
 )
-from adaclip.engine.training_model import TrainingModel, new_training_model
-from adaclip.engine.training_state import (
+from adaclip.training.model import TrainingModel, new_training_model
+from adaclip.training.state import (
     learned_now,
     load_state,
     metadata_of,
@@ -43,15 +44,14 @@ from adaclip.engine.training_state import (
     state_path,
     write_checkpoint,
 )
-from adaclip.engine.training_step import Batch, Stepper, reproducible
-from adaclip.engine.training_validation import (
+from adaclip.training.step import Batch, Stepper, reproducible
+from adaclip.training.validation import (
     NO_VALIDATION,
     Validation,
     choose_metric,
     judge,
     readings,
 )
-from adaclip.errors import AdaClipError, InputError
 
 _MOST_WORKERS = 8
 

@@ -11,13 +11,13 @@ import torch
 
 from adaclip import load_detector
 from adaclip.checkpoints.metadata import read_metadata
-from adaclip.engine import trainer
-from adaclip.engine.trainer import EpochReport, Listeners, Progress, train
-from adaclip.engine.training_state import state_path
-from adaclip.engine.training_validation import Readings, Validation, judge
 from adaclip.errors import InputError
 from adaclip.model.checkpoint import read_tensors
-from tests.engine.training_set import options, save, write_set
+from adaclip.training import trainer
+from adaclip.training.state import state_path
+from adaclip.training.trainer import EpochReport, Listeners, Progress, train
+from adaclip.training.validation import Readings, Validation, judge
+from tests.training.training_set import options, save, write_set
 
 
 def test_a_worse_epoch_does_not_replace_a_better_one(

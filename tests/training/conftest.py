@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.training_set import write_set
 from tests.tiny import write_tiny
+from tests.training.training_set import write_set
 
 
 @pytest.fixture(scope="module")

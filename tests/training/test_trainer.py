@@ -20,13 +20,13 @@ from adaclip.checkpoints.metadata import read_metadata
 from adaclip.config import TrainConfig
 from adaclip.data.images import read_image
 from adaclip.data.registry import spoken
-from adaclip.engine import training_state, training_step
-from adaclip.engine.trainer import EpochReport, Listeners, Progress, TrainResult, train
-from adaclip.engine.training_state import state_path
 from adaclip.errors import AdaClipError, DatasetError, InputError, StoreError
 from adaclip.model.checkpoint import read_tensors
-from tests.engine.training_set import options, picture, save, write_set
+from adaclip.training import state, step
+from adaclip.training.state import state_path
+from adaclip.training.trainer import EpochReport, Listeners, Progress, TrainResult, train
 from tests.tiny import tiny_model, write_published, write_tiny
+from tests.training.training_set import options, picture, save, write_set
 
 Run = tuple[TrainResult, list[EpochReport]]
 # What draws random numbers, and what might depend on how batches fall.
@@ -191,14 +191,14 @@ def test_an_interrupted_run_resumed_gives_the_same_bytes(
     elif at == "middle":
         listeners = Listeners(progress=amid)
     else:
-        whole = training_state.write_bytes
+        whole = state.write_bytes
 
         def half(path: Path, data: bytes) -> None:
             if state_path(out).exists() and Path(path) == state_path(out):
                 raise KeyboardInterrupt
             whole(path, data)
 
-        monkeypatch.setattr(training_state, "write_bytes", half)
+        monkeypatch.setattr(state, "write_bytes", half)
         listeners = Listeners()
     with pytest.raises(KeyboardInterrupt):
         train(options(folder, out, **EVERYTHING), listeners)
@@ -277,9 +277,7 @@ def test_a_full_disk_is_said_before_training(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(
-        training_state.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10**6)
-    )
+    monkeypatch.setattr(state.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10**6))
     with pytest.raises(StoreError, match=r"1 MB free and training needs \d+ MB"):
         train(options(folder, tmp_path / "out.safetensors"))
     assert list(tmp_path.iterdir()) == []
@@ -308,9 +306,9 @@ def test_training_that_explodes_keeps_the_epoch_before(
 ) -> None:
     out = tmp_path / "out.safetensors"
     broken: list[bool] = []
-    whole = training_step.adaclip_loss
+    whole = step.adaclip_loss
     monkeypatch.setattr(
-        training_step,
+        step,
         "adaclip_loss",
         lambda *a, **k: whole(*a, **k) * (float("inf") if broken else 1.0),
     )

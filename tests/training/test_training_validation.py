@@ -7,15 +7,15 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from adaclip.engine.training_validation import (
+from adaclip.errors import InputError
+from adaclip.training.validation import (
     Readings,
     _thinned,
     _thinned_masks,
     choose_metric,
     judge,
 )
-from adaclip.errors import InputError
-from tests.engine.test_trainer_data import labelled
+from tests.training.test_trainer_data import labelled
 
 
 def test_the_metric_must_be_defined_on_what_is_held_out() -> None:
