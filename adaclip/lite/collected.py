@@ -18,12 +18,12 @@ from PIL import Image
 from scipy import ndimage
 
 from adaclip.errors import InputError
+from adaclip.synthetic.canvas.easel import Easel
+from adaclip.synthetic.canvas.fields import Rng, resize
+from adaclip.synthetic.canvas.grounds import ground
 from adaclip.synthetic.catalogue import Entry
-from adaclip.synthetic.easel import Easel
-from adaclip.synthetic.fields import Rng, resize
-from adaclip.synthetic.grounds import ground
-from adaclip.synthetic.hardware import Placed
-from adaclip.synthetic.materials import GROUNDS, Shape
+from adaclip.synthetic.kinds.hardware import Placed
+from adaclip.synthetic.kinds.materials import GROUNDS, Shape
 
 # Which defects are likely on a group of surfaces, as in the catalogue.
 SURFACE_GROUPS = {

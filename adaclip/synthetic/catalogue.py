@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adaclip.synthetic import hardware, materials, patterns, surfaces, things, toys, wares
-from adaclip.synthetic.fields import Rng
+from adaclip.synthetic.canvas.fields import Rng
+from adaclip.synthetic.kinds import hardware, materials, patterns, surfaces, things, toys, wares
 
 Draw = Callable[[Rng, tuple[int, int]], np.ndarray | tuple[np.ndarray, ...]]
 Entry = tuple[Draw, str, tuple[str, ...]]  # how it is drawn, its group, its class names

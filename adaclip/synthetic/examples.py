@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.synthetic.fields import grid
+from adaclip.synthetic.canvas.fields import grid
 from adaclip.synthetic.generator import spoil
 from adaclip.synthetic.scene import draw_scene
 

@@ -12,9 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from adaclip.synthetic import cracks, damage, defects
-from adaclip.synthetic.catalogue import Entry
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.fields import (
     Rng,
     choose,
     colour,
@@ -25,6 +23,8 @@ from adaclip.synthetic.fields import (
     noise,
     step,
 )
+from adaclip.synthetic.catalogue import Entry
+from adaclip.synthetic.defects import cracks, damage, marks
 from adaclip.synthetic.scene import Scene, draw_scene
 
 Shape = tuple[int, int]
@@ -36,7 +36,7 @@ _CUT_GROUPS = frozenset({"metal", "mineral", "sheet", "fibre", "pattern"})
 _LEAST_SHOWN = 0.25
 # What real surfaces carry faintly, and inspectors pass: lines, streaks and points. No large
 # patches: a model that learns to pass faint ones passes the stronger ones of real steel, too.
-_MARKS = (defects.scratch, defects.inclusion, cracks.hairline, damage.contamination)
+_MARKS = (marks.scratch, marks.inclusion, cracks.hairline, damage.contamination)
 
 
 def draw_framed_scene(

@@ -15,20 +15,14 @@ import numpy as np
 from scipy import ndimage
 
 from adaclip.errors import InputError
-from adaclip.synthetic import (
-    benchmark_defects,
-    benchmark_kinds,
-    cracks,
-    damage,
-    defects,
-    parts,
-    wear,
-)
-from adaclip.synthetic.camera import Exposure, draw_exposure, photograph, render_shape
+from adaclip.synthetic.canvas.camera import Exposure, draw_exposure, photograph, render_shape
+from adaclip.synthetic.canvas.fields import Rng
 from adaclip.synthetic.catalogue import Entry
-from adaclip.synthetic.defects import Defect
-from adaclip.synthetic.fields import Rng
+from adaclip.synthetic.defects import cracks, damage, marks, parts, wear
+from adaclip.synthetic.defects import held_out as held_out_defects
+from adaclip.synthetic.defects.marks import Defect
 from adaclip.synthetic.framing import draw_framed_scene
+from adaclip.synthetic.kinds import held_out as held_out_kinds
 from adaclip.synthetic.scene import (
     BENCHMARK_KINDS,
     MATERIAL_KINDS,
@@ -38,20 +32,20 @@ from adaclip.synthetic.scene import (
 )
 
 _DEFECTS: dict[str, Defect] = {
-    "scratch": defects.scratch,
+    "scratch": marks.scratch,
     "crack": cracks.crack,
     "hairline": cracks.hairline,
     "crack_network": cracks.crack_network,
-    "hole": defects.hole,
-    "pits": defects.pits,
-    "dent": defects.dent,
-    "blister": defects.blister,
-    "stain": defects.stain,
-    "uneven": defects.uneven,
-    "lesion": defects.lesion,
-    "inclusion": defects.inclusion,
-    "rolled_scale": defects.rolled_scale,
-    "dead_cell": defects.dead_cell,
+    "hole": marks.hole,
+    "pits": marks.pits,
+    "dent": marks.dent,
+    "blister": marks.blister,
+    "stain": marks.stain,
+    "uneven": marks.uneven,
+    "lesion": marks.lesion,
+    "inclusion": marks.inclusion,
+    "rolled_scale": marks.rolled_scale,
+    "dead_cell": marks.dead_cell,
     "fray": damage.fray,
     "missing_part": damage.missing_part,
     "break": damage.break_edge,
@@ -75,9 +69,9 @@ _DEFECTS: dict[str, Defect] = {
 }
 DEFECT_TYPES: tuple[str, ...] = tuple(_DEFECTS)
 # Held out of training, as BENCHMARK_KINDS are.
-BENCHMARK_DEFECTS: tuple[str, ...] = tuple(benchmark_defects.DEFECTS)
-_ALL_DEFECTS = _DEFECTS | benchmark_defects.DEFECTS
-_ALL_OBJECTS = frozenset({*OBJECT_KINDS, *benchmark_kinds.OBJECTS})
+BENCHMARK_DEFECTS: tuple[str, ...] = tuple(held_out_defects.DEFECTS)
+_ALL_DEFECTS = _DEFECTS | held_out_defects.DEFECTS
+_ALL_OBJECTS = frozenset({*OBJECT_KINDS, *held_out_kinds.OBJECTS})
 
 # How likely each defect is on each group, relative to 1 for those not named.
 _LIKELY: dict[str, dict[str, float]] = {

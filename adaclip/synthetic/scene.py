@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from adaclip.synthetic import benchmark_kinds
+from adaclip.synthetic.canvas.fields import Rng, choose
+from adaclip.synthetic.canvas.grounds import cast_shadow
 from adaclip.synthetic.catalogue import MATERIALS, OBJECTS, SHADED, UNSTRUCTURED, Entry
-from adaclip.synthetic.fields import Rng, choose
-from adaclip.synthetic.grounds import cast_shadow
+from adaclip.synthetic.kinds import held_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Scene:
 MATERIAL_KINDS: tuple[str, ...] = tuple(MATERIALS)
 OBJECT_KINDS: tuple[str, ...] = tuple(OBJECTS)
 # Held out of training: half of them materials, half objects.
-BENCHMARK_KINDS: tuple[str, ...] = (*benchmark_kinds.MATERIALS, *benchmark_kinds.OBJECTS)
-_ENTRIES = MATERIALS | OBJECTS | benchmark_kinds.MATERIALS | benchmark_kinds.OBJECTS
+BENCHMARK_KINDS: tuple[str, ...] = (*held_out.MATERIALS, *held_out.OBJECTS)
+_ENTRIES = MATERIALS | OBJECTS | held_out.MATERIALS | held_out.OBJECTS
 
 
 def draw_scene(

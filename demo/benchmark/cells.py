@@ -46,7 +46,7 @@ def absent(reason: str, **more: Any) -> Cell:
     )
 
 
-def wording(metric: str, level: str) -> str:
+def metric_title(metric: str, level: str) -> str:
     """ "image AUROC", "pixel max-F1", "AUPRO"."""
     name = words.METRICS[metric]
     return name if metric == "aupro" else f"{level} {name}"
@@ -118,7 +118,7 @@ def protocol_label(protocol: str) -> str:
 
 def elsewhere(published: pd.DataFrame, metric: str, level: str, protocol: str) -> str:
     """Why a table has no columns, and which protocols would have some."""
-    quantity = wording(metric, level)
+    quantity = metric_title(metric, level)
     if metric == "aupro" and level == "image":
         return f"{quantity}: {wording.NA}, {words.IMAGE_ONLY}."
     same = (published["metric"] == metric) & (published["level"] == level)
@@ -145,7 +145,7 @@ def published_cell(rows: Sequence[Mapping[str, Any]], name: str, protocol_label:
     """The cell of one method on one dataset. `rows`: its printings, at least one."""
     best, *others = sorted(rows, key=source_rank)
     value = float(best["value"])
-    head = f"{best['method']} on {name}: {wording(best['metric'], best['level'])}"
+    head = f"{best['method']} on {name}: {metric_title(best['metric'], best['level'])}"
     lines = [
         f"{head} {wording.percent(value)}",
         f"{words.PUBLISHED}: {venue_of(best)}",
@@ -248,7 +248,7 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         (words.PARTIAL_MARK,) if partial else ()
     )
     title = results.get("checkpoint_title") or results.get("checkpoint")
-    lines = [f"{title} on {name}: {wording(metric, level)} {wording.percent(value)}"]
+    lines = [f"{title} on {name}: {metric_title(metric, level)} {wording.percent(value)}"]
     classes, averaged = len(results.get("classes") or ()), _averaged(mean, level, metric)
     if averaged is not None and averaged < classes:
         lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
@@ -325,7 +325,7 @@ def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) ->
         return absent(f"{spoken(name)}: {reason}", run_id=run.id, patch=patch)
     interval = (row.get(f"{level}_level") or {}).get(f"{metric}_interval")
     normal, abnormal = int(row.get("normal") or 0), int(row.get("anomalous") or 0)
-    text = f"{spoken(name)}: {wording(metric, level)} {wording.percent(value)}"
+    text = f"{spoken(name)}: {metric_title(metric, level)} {wording.percent(value)}"
     if interval:
         low, high = (wording.percent(end) for end in interval)
         text += f", 95 % interval {low} to {high}"

@@ -12,7 +12,7 @@ from adaclip.runs.compare import Comparison, Delta, signed
 from adaclip.runs.scores import RunLike
 from adaclip.text import printable
 from demo.benchmark import words
-from demo.benchmark.cells import Cell, run_facts, wording
+from demo.benchmark.cells import Cell, metric_title, run_facts
 from demo.benchmark.select import Selection
 from demo.benchmark.table import Column, Overview
 from demo.icons import icon
@@ -38,7 +38,7 @@ def table_html(table: Overview, selection: Selection | None = None) -> str:
     means = "".join(
         _cell(cell, column) for cell, column in zip(table.means, table.columns, strict=True)
     )
-    caption = f"{wording(table.metric, table.level)}, {words.TIMES_100}"
+    caption = f"{metric_title(table.metric, table.level)}, {words.TIMES_100}"
     return (
         '<div class="overview-scroll" tabindex="0"><table class="overview">'
         f"<caption>{esc(caption)}</caption><thead>{_groups(table)}"
@@ -176,7 +176,7 @@ def compare_html(comparison: Comparison) -> str:
     mended = len(comparison.changed) - broken
     return (
         "<div class='overview-scroll' tabindex='0'><table class='deltas'>"
-        f"<caption>{esc(wording(comparison.metric, 'image'))}, {words.TIMES_100}, "
+        f"<caption>{esc(metric_title(comparison.metric, 'image'))}, {words.TIMES_100}, "
         f"{wording.images(comparison.common)} in common</caption>"
         "<thead><tr><th scope='col'>Object</th><th scope='col'>A</th><th scope='col'>B</th>"
         "<th scope='col'>B \u2212 A</th><th scope='col'>95 % interval</th>"
@@ -193,7 +193,8 @@ def _delta_row(row: Delta) -> str:
     count = f"{row.n_normal + row.n_abnormal:,}"
     if row.delta is None:
         return (
-            f"<tr class='even'><th scope='row'>{name}</th><td>{wording.NA}</td><td>{wording.NA}</td>"
+            f"<tr class='even'><th scope='row'>{name}</th><td>{wording.NA}</td>"
+            f"<td>{wording.NA}</td>"
             f"<td>{wording.NA}</td><td>{wording.NA}</td><td>{count}</td><td>{esc(row.reason)}</td></tr>"
         )
     interval = wording.NA

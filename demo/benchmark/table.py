@@ -28,12 +28,12 @@ from demo.benchmark.cells import (
     is_re_evaluation,
     measured_cell,
     measured_id,
+    metric_title,
     name_of,
     protocol_label,
     published_cell,
     published_id,
     venue_of,
-    wording,
 )
 from demo.benchmark.select import DEFAULT_PROTOCOL
 
@@ -387,7 +387,7 @@ def as_frame(table: Overview) -> pd.DataFrame:
                 "protocol": column.protocol,
                 "level": table.level,
                 "metric": table.metric,
-                "quantity": wording(table.metric, table.level),
+                "quantity": metric_title(table.metric, table.level),
                 "value": cell.value,
                 "marks": " ".join(cell.marks),
                 "run": cell.run_id or "",

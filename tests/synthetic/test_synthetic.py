@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adaclip.synthetic.camera import Exposure, draw_exposure
 from PIL import Image
 from scipy import ndimage
 
@@ -23,14 +22,15 @@ from adaclip.synthetic import (
     OBJECT_KINDS,
     SyntheticSample,
     __main__,
-    benchmark_kinds,
-    camera,
     catalogue,
     examples,
     generate,
     sheet,
 )
+from adaclip.synthetic.canvas import camera
+from adaclip.synthetic.canvas.camera import Exposure, draw_exposure
 from adaclip.synthetic.generator import changed_pixels, spoil
+from adaclip.synthetic.kinds import held_out
 from adaclip.synthetic.scene import Scene, draw_scene
 
 KINDS = MATERIAL_KINDS + OBJECT_KINDS + BENCHMARK_KINDS
@@ -165,7 +165,7 @@ def test_held_out_kinds_and_defects_are_apart_from_the_trained_ones() -> None:
     assert not set(BENCHMARK_DEFECTS) & set(DEFECT_TYPES)
     assert len(BENCHMARK_KINDS) == 8
     trained = [*catalogue.MATERIALS.values(), *catalogue.OBJECTS.values()]
-    held = [*benchmark_kinds.MATERIALS.values(), *benchmark_kinds.OBJECTS.values()]
+    held = [*held_out.MATERIALS.values(), *held_out.OBJECTS.values()]
     assert not {entry[0] for entry in trained} & {entry[0] for entry in held}
     names = {name for entry in trained for name in entry[2]}
     assert not names & {name for entry in held for name in entry[2]}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from adaclip.synthetic.fields import Rng, grid, resize
+from adaclip.synthetic.canvas.fields import Rng, grid, resize
 
 _LUMA = np.array([0.3, 0.59, 0.11], np.float32)
 _NEUTRAL = np.ones(3, np.float32)

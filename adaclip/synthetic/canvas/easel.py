@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adaclip.synthetic.fields import Colour, Rng, blur, grid, mix, step
+from adaclip.synthetic.canvas.fields import Colour, Rng, blur, grid, mix, step
 
 Point = Sequence[float] | np.ndarray  # (x, y)
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from adaclip.synthetic import patterns
-from adaclip.synthetic.fields import Rng, choose, colour, grey, grid, log_uniform, noise, step
-from adaclip.synthetic.materials import GROUNDS, Shape
+from adaclip.synthetic.canvas.fields import (
+    Rng,
+    choose,
+    colour,
+    grey,
+    grid,
+    log_uniform,
+    noise,
+    step,
+)
+from adaclip.synthetic.kinds import patterns
+from adaclip.synthetic.kinds.materials import GROUNDS, Shape
 
 _STYLES = ("white", "plain", "dark", "lit", "material", "material", "pattern", "edge")
 _PATTERNS = (patterns.stripes, patterns.woven_fabric, patterns.brick_wall, patterns.knit)

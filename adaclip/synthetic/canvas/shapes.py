@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adaclip.synthetic.fields import Rng, choose, noise, smooth_walk, step
+from adaclip.synthetic.canvas.fields import Rng, choose, noise, smooth_walk, step
 
 Shape = tuple[int, int]
 # A polyline: (n, 2) points as (column, row), and (n,) widths, in pixels.

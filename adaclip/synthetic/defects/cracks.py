@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
-from adaclip.synthetic.fields import Rng, blur, cells, log_uniform, noise, step
-from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import (
+from adaclip.synthetic.canvas.fields import Rng, blur, cells, log_uniform, noise, step
+from adaclip.synthetic.canvas.shapes import (
     Stroke,
     blob,
     crack_strokes,
@@ -18,6 +16,8 @@ from adaclip.synthetic.shapes import (
     pick_point,
     walk,
 )
+from adaclip.synthetic.defects.marks import extent, faint_to_strong, lay, shade
+from adaclip.synthetic.scene import Scene
 
 
 def gap_level(scene: Scene, cover: np.ndarray, amount: float) -> np.ndarray:

@@ -6,9 +6,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from adaclip.synthetic import materials
-from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.fields import (
     Rng,
     blur,
     choose,
@@ -19,8 +17,7 @@ from adaclip.synthetic.fields import (
     noise,
     step,
 )
-from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import (
+from adaclip.synthetic.canvas.shapes import (
     blob,
     fill_polygons,
     fill_strokes,
@@ -29,6 +26,9 @@ from adaclip.synthetic.shapes import (
     pick_rim,
     walk,
 )
+from adaclip.synthetic.defects.marks import extent, faint_to_strong, lay, shade
+from adaclip.synthetic.kinds import materials
+from adaclip.synthetic.scene import Scene
 
 
 def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:

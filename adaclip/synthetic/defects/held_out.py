@@ -6,10 +6,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from adaclip.synthetic.defects import Defect, extent, lay
-from adaclip.synthetic.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
-from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import (
+from adaclip.synthetic.canvas.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
+from adaclip.synthetic.canvas.shapes import (
     Stroke,
     blob,
     fill_polygons,
@@ -18,6 +16,8 @@ from adaclip.synthetic.shapes import (
     pick_rim,
     walk,
 )
+from adaclip.synthetic.defects.marks import Defect, extent, lay
+from adaclip.synthetic.scene import Scene
 
 
 def tear(rng: Rng, scene: Scene) -> np.ndarray:

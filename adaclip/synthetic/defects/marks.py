@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.fields import (
     Rng,
     blur,
     colour,
@@ -20,14 +20,14 @@ from adaclip.synthetic.fields import (
     noise,
     step,
 )
-from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import (
+from adaclip.synthetic.canvas.shapes import (
     blob,
     fill_polygons,
     fill_strokes,
     pick_point,
     walk,
 )
+from adaclip.synthetic.scene import Scene
 
 Defect = Callable[[Rng, Scene], np.ndarray]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from adaclip.synthetic.defects import extent, lay
-from adaclip.synthetic.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
+from adaclip.synthetic.canvas.fields import Rng, blur, colour, grid, log_uniform, mix, noise, step
+from adaclip.synthetic.canvas.shapes import pick_point, pick_rim
+from adaclip.synthetic.defects.marks import extent, lay
 from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import pick_point, pick_rim
 
 
 @dataclass(frozen=True, kw_only=True)

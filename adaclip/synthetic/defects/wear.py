@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.defects import extent, faint_to_strong, lay, shade
-from adaclip.synthetic.fields import Rng, blur, grid, log_uniform, noise, step
+from adaclip.synthetic.canvas.fields import Rng, blur, grid, log_uniform, noise, step
+from adaclip.synthetic.canvas.shapes import blob, pick_point, pick_rim
+from adaclip.synthetic.defects.marks import extent, faint_to_strong, lay, shade
 from adaclip.synthetic.scene import Scene
-from adaclip.synthetic.shapes import blob, pick_point, pick_rim
 
 
 def worn(rng: Rng, scene: Scene) -> np.ndarray:

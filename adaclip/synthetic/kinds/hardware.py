@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.easel import (
+from adaclip.synthetic.canvas.easel import (
     Easel,
     bar_points,
     box,
@@ -19,9 +19,9 @@ from adaclip.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.synthetic.fields import Rng, cells, colour, fractal, grey, mix, noise, step
-from adaclip.synthetic.grounds import ground
-from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.canvas.fields import Rng, cells, colour, fractal, grey, mix, noise, step
+from adaclip.synthetic.canvas.grounds import ground
+from adaclip.synthetic.kinds.materials import Shape
 
 Placed = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic import materials
-from adaclip.synthetic.catalogue import Entry
-from adaclip.synthetic.easel import (
+from adaclip.synthetic.canvas.easel import (
     Easel,
     bar_points,
     blend,
@@ -21,7 +19,7 @@ from adaclip.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.fields import (
     Rng,
     cells,
     colour,
@@ -34,9 +32,11 @@ from adaclip.synthetic.fields import (
     relief,
     step,
 )
-from adaclip.synthetic.grounds import ground
-from adaclip.synthetic.hardware import Placed, metal_colour
-from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.canvas.grounds import ground
+from adaclip.synthetic.catalogue import Entry
+from adaclip.synthetic.kinds import materials
+from adaclip.synthetic.kinds.hardware import Placed, metal_colour
+from adaclip.synthetic.kinds.materials import Shape
 
 
 def _unit(shape: Shape) -> float:

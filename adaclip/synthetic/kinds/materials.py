@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.fields import (
     Rng,
     blur,
     cells,

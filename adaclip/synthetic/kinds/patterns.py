@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from adaclip.synthetic.easel import box, disc, oval
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.easel import box, disc, oval
+from adaclip.synthetic.canvas.fields import (
     Rng,
     blur,
     cells,
@@ -25,7 +25,7 @@ from adaclip.synthetic.fields import (
     resize,
     step,
 )
-from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.kinds.materials import Shape
 
 Framed = tuple[np.ndarray, np.ndarray]
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic import materials
-from adaclip.synthetic.easel import box
-from adaclip.synthetic.fields import (
+from adaclip.synthetic.canvas.easel import box
+from adaclip.synthetic.canvas.fields import (
     Rng,
     blur,
     cells,
@@ -24,9 +23,10 @@ from adaclip.synthetic.fields import (
     relief,
     step,
 )
-from adaclip.synthetic.grounds import cast_shadow
-from adaclip.synthetic.materials import Shape
-from adaclip.synthetic.shapes import Stroke, fill_polygons, fill_strokes, walk
+from adaclip.synthetic.canvas.grounds import cast_shadow
+from adaclip.synthetic.canvas.shapes import Stroke, fill_polygons, fill_strokes, walk
+from adaclip.synthetic.kinds import materials
+from adaclip.synthetic.kinds.materials import Shape
 
 Framed = tuple[np.ndarray, np.ndarray]
 

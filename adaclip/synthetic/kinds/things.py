@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.easel import (
+from adaclip.synthetic.canvas.easel import (
     Easel,
     bar_points,
     blend,
@@ -20,10 +20,10 @@ from adaclip.synthetic.easel import (
     rod,
     stroke_points,
 )
-from adaclip.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
-from adaclip.synthetic.grounds import ground
-from adaclip.synthetic.hardware import Placed
-from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.canvas.fields import Rng, colour, fractal, grey, mix, noise, relief, step
+from adaclip.synthetic.canvas.grounds import ground
+from adaclip.synthetic.kinds.hardware import Placed
+from adaclip.synthetic.kinds.materials import Shape
 
 
 def _mark(rng: Rng, ink: np.ndarray, size: float) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaclip.synthetic.easel import (
+from adaclip.synthetic.canvas.easel import (
     Easel,
     bar_points,
     blend,
@@ -19,10 +19,10 @@ from adaclip.synthetic.easel import (
     ring_points,
     rod,
 )
-from adaclip.synthetic.fields import Rng, colour, fractal, grey, mix, noise, relief, step
-from adaclip.synthetic.grounds import ground
-from adaclip.synthetic.hardware import Placed, metal_colour
-from adaclip.synthetic.materials import Shape
+from adaclip.synthetic.canvas.fields import Rng, colour, fractal, grey, mix, noise, relief, step
+from adaclip.synthetic.canvas.grounds import ground
+from adaclip.synthetic.kinds.hardware import Placed, metal_colour
+from adaclip.synthetic.kinds.materials import Shape
 
 
 def bearing(rng: Rng, shape: Shape) -> Placed:

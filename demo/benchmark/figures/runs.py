@@ -15,7 +15,7 @@ from adaclip.runs import wording
 from adaclip.runs.compare import Comparison, Delta
 from adaclip.runs.scores import RunLike
 from demo.benchmark import words
-from demo.benchmark.cells import image_counts, level_values, measured_id, wording
+from demo.benchmark.cells import image_counts, level_values, measured_id, metric_title
 from demo.benchmark.figures import style
 
 BUBBLE = (9.0, 44.0)  # px, of an unknown or tiny and of the largest checkpoint
@@ -31,7 +31,9 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
         and run.results.get("seconds_per_image")
     ]
     if not drawn:
-        return style.empty(f"No run here has {wording(metric, level)} and a time per image.", 380)
+        return style.empty(
+            f"No run here has {metric_title(metric, level)} and a time per image.", 380
+        )
     largest = max(float(run.results.get("size_bytes") or 0) for run in drawn) or 1.0
     by_checkpoint: dict[str, list[RunLike]] = {}
     for run in drawn:
@@ -42,7 +44,7 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
         for name, mine in by_checkpoint.items()
     ]
     x = _time_axis([float(run.results["seconds_per_image"]) for run in drawn])
-    y = style.axis(f"{wording(metric, level)} ({words.TIMES_100})")
+    y = style.axis(f"{metric_title(metric, level)} ({words.TIMES_100})")
     note = style.legend(itemsizing="constant")
     return style.figure(traces, 400, x, y, legend=note, hovermode="closest")
 
@@ -95,7 +97,8 @@ def _bubble_text(run: RunLike, title: str, metric: str, level: str) -> str:
     normal, abnormal, _ = image_counts(run)
     lines = [
         f"{title} on {dataset_name(str(run.results.get('dataset')))}",
-        f"{wording(metric, level)} {wording.percent(value)}, {wording.images(normal + abnormal)}",
+        f"{metric_title(metric, level)} {wording.percent(value)}, "
+        f"{wording.images(normal + abnormal)}",
         f"{run.results['seconds_per_image']:.3g} s per image on {run.results.get('device')}",
         f"run {run.id}",
     ]
@@ -118,7 +121,7 @@ def deltas(comparison: Comparison) -> go.Figure:
         mine = [row for row in rows if row.side == group]
         if mine:
             traces.append(_dots(mine, labels, name, colour, symbol))
-    title = f"{wording(comparison.metric, 'image')}: B \u2212 A<br>(points of 100)"
+    title = f"{metric_title(comparison.metric, 'image')}: B \u2212 A<br>(points of 100)"
     x = style.axis(title, zeroline=True, zerolinewidth=1.5)
     order = [labels[id(row)] for row in rows]
     y = style.axis(categoryorder="array", categoryarray=order[::-1], showgrid=False)

@@ -20,9 +20,9 @@ from demo.benchmark.cells import (
     absent,
     category_rows,
     measured_cell,
+    metric_title,
     protocol_label,
     published_cell,
-    wording,
 )
 from demo.benchmark.figures import style
 from demo.benchmark.table import Column, Overview
@@ -40,7 +40,7 @@ def bars(table: Overview, limit: int = 6) -> go.Figure:
     places = chosen_columns(table, limit)
     rows = [row for row in table.rows if any(row.cells[at].value is not None for at in places)]
     if not rows:
-        quantity = wording(table.metric, table.level)
+        quantity = metric_title(table.metric, table.level)
         return style.empty(f"No {quantity} to draw: see the reasons in the table.", 380)
     colours = style.colours([table.columns[at].id for at in places])
     traces = []
@@ -50,7 +50,9 @@ def bars(table: Overview, limit: int = 6) -> go.Figure:
     shown = [value for row in rows for at in places if (value := row.cells[at].value) is not None]
     base = CHANCE.get(table.metric, 0.0)
     base = base if shown and 100 * min(shown) >= base else 0.0
-    y = style.axis(f"{wording(table.metric, table.level)} ({words.TIMES_100})", range=[base, 102])
+    y = style.axis(
+        f"{metric_title(table.metric, table.level)} ({words.TIMES_100})", range=[base, 102]
+    )
     said = "n: datasets with a value" + (
         f"<br>the axis starts at chance, {base:.0f}" if base else ""
     )
