@@ -22,9 +22,9 @@ from adaclip.maps.rendering import (
 )
 from adaclip.types import Threshold
 from demo import messages
+from demo.batch import Batch, Item
 from demo.look import Look
 from demo.pictures import Findings, find, open_picture
-from demo.results import Batch, Item
 
 Kind = Literal["overlay", "map16", "mask", "margin"]
 SUFFIXES: dict[Kind, str] = {

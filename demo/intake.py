@@ -13,9 +13,9 @@ from adaclip.errors import AdaClipError, InputError
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
+from demo.batch import MAX_FILES, Batch, Stopwatch
 from demo.look import given_threshold
 from demo.pictures import open_picture
-from demo.results import MAX_FILES, Batch, Stopwatch
 from demo.services import Services
 
 # Thumbnails are made before a run for as many pictures as can be read in this time.

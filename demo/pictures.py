@@ -19,8 +19,8 @@ from adaclip.maps.regions import Region, anomaly_mask, find_regions
 from adaclip.maps.rendering import draw_contours, heat_map, overlay
 from adaclip.types import Detection, resize_map
 from demo import messages
+from demo.batch import Batch, Item, ResultStore
 from demo.look import Look
-from demo.results import Batch, Item, ResultStore
 
 PREVIEW_SIDE = 1400
 THUMBNAIL_SIDE = 96

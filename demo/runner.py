@@ -14,8 +14,8 @@ from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError
 from demo import messages
+from demo.batch import Batch, DetectionKey, Item, Stopwatch
 from demo.pictures import open_picture
-from demo.results import Batch, DetectionKey, Item, Stopwatch
 from demo.services import Detector, Services
 
 logger = logging.getLogger(__name__)

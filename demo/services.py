@@ -19,7 +19,7 @@ from adaclip.config import DetectConfig
 from adaclip.errors import AdaClipError, InputError
 from adaclip.types import CheckpointInfo, Detection
 from demo import messages
-from demo.results import ResultStore
+from demo.batch import ResultStore
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import AnnotationStore
@@ -175,3 +175,11 @@ def read_examples(folder: Path) -> tuple[Example, ...]:
         logger.warning("%s: the examples cannot be read: %r", folder, error)
         return ()
     return tuple(example for example in examples if example.path.is_file())
+
+
+def checkpoint_choices(services: Services) -> list[tuple[str, str]]:
+    """(label, id); what is not on this machine says so."""
+    return [
+        (info.title if info.present else f"{info.title} (not here yet)", info.id)
+        for info in services.catalogue()
+    ]

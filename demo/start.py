@@ -14,7 +14,7 @@ from adaclip.config import DetectConfig
 from adaclip.detecting.pool import DetectorPool
 from adaclip.errors import AdaClipError
 from adaclip.storage.folders import annotations_home, runs_home
-from demo.results import ResultStore
+from demo.batch import ResultStore
 from demo.services import Services
 
 logger = logging.getLogger("adaclip.app")

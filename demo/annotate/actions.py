@@ -29,8 +29,8 @@ from demo.annotate.flag_bar import (
 from demo.annotate.flagging import Subject
 from demo.annotate.review import Review, Reviews, Settings, judged_by
 from demo.annotate.sources import Pictures, Source
+from demo.batch import Stopwatch
 from demo.intake import present_checkpoint
-from demo.results import Stopwatch
 from demo.services import Services
 
 Screen = dict[str, Any]

@@ -30,7 +30,7 @@ from demo.annotate import words
 from demo.annotate.flagging import Subject, is_one_of
 from demo.annotate.sources import Pictures
 from demo.annotate.view import stage_html
-from demo.results import BoundedCache
+from demo.batch import BoundedCache
 
 _MAX_REVIEWS = 64
 _ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="review-ahead")

@@ -24,7 +24,7 @@ from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
 from demo.annotate.flagging import Subject
 from demo.annotate.subjects import batch_subject, file_sha256, number_of, run_subject
-from demo.results import Batch
+from demo.batch import Batch
 from demo.services import Services
 
 # More pictures than this are not judged for one queue: hours on a CPU. A run can be larger.

@@ -21,9 +21,8 @@ from adaclip.types import Threshold, Verdict
 from demo.annotate import words
 from demo.annotate.flag_bar import row_cell
 from demo.annotate.flagging import Subject, marks_of, subject_id
-from demo.detect.view import threshold_of
+from demo.batch import Batch, threshold_of
 from demo.pictures import open_picture
-from demo.results import Batch
 from demo.services import Services
 
 UPLOADS, EXAMPLES = "upload", "example"

@@ -24,10 +24,10 @@ from adaclip.runs.results import Run
 from adaclip.types import resize_map
 from demo import messages
 from demo.annotate.subjects import data_root_of, run_map, run_picture
+from demo.batch import BoundedCache
 from demo.benchmark.library import Library
 from demo.messages import TIMES
 from demo.pictures import PREVIEW_SIDE
-from demo.results import BoundedCache
 from demo.runner import logged
 from demo.services import Services
 

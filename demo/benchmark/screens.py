@@ -258,7 +258,7 @@ class Screens:
         }
 
     def _measure(self, desk: Desk, holdings: Holdings) -> Screen:
-        from demo.detect.tab import checkpoint_choices
+        from demo.services import checkpoint_choices
 
         choices = sources(self._services)
         return {

@@ -22,13 +22,12 @@ from demo import exports, intake, messages, panels, runner
 from demo.annotate.flag_bar import hidden, said_html
 from demo.annotate.flagging import Subject
 from demo.annotate.subjects import batch_marks, batch_subject
+from demo.batch import RUNNING, Batch
 from demo.detect import view as detect_view
-from demo.detect.tab import checkpoint_choices
 from demo.fetching import fetching
 from demo.look import Look, judged_at
 from demo.pictures import findings, stage_pictures
-from demo.results import RUNNING, Batch
-from demo.services import Services
+from demo.services import Services, checkpoint_choices
 
 Screen = dict[str, Any]
 # Seconds between two reports of a run: a table of 200 pictures is too much to send for each.

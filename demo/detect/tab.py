@@ -13,7 +13,7 @@ from demo.annotate.flag_bar import FlagBar, build_flag_bar
 from demo.detect import view as detect_view
 from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
-from demo.services import Services
+from demo.services import Services, checkpoint_choices
 from demo.theme import asset, html
 
 # An element that is clicked tells its data-index or data-example.
@@ -84,14 +84,6 @@ def build(services: Services) -> DetectTab:
         with gr.Column(elem_id="judge"):
             parts |= _judge(chosen)
     return DetectTab(**parts)
-
-
-def checkpoint_choices(services: Services) -> list[tuple[str, str]]:
-    """(label, id); what is not on this machine says so."""
-    return [
-        (info.title if info.present else f"{info.title} (not here yet)", info.id)
-        for info in services.catalogue()
-    ]
 
 
 def _setup(services: Services) -> dict:

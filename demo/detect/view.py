@@ -14,15 +14,13 @@ from adaclip.maps.regions import Region
 from adaclip.maps.rendering import colour_bar, legend_values
 from adaclip.types import Threshold, Verdict
 from demo import messages
+from demo.batch import RUNNING, Batch, Item, threshold_of
 from demo.icons import ICONS, icon
 from demo.pictures import Findings, min_area_px, thumbnail_of
-from demo.results import RUNNING, Batch, Item
 from demo.runner import seconds_left
 
 esc = html.escape
 _SHOWN_REGIONS = 30
-# Of a batch that has no checkpoint yet; nothing is judged by it.
-_UNSET = Threshold(value=0.5, source="")
 
 
 def score_text(score: float) -> str:
@@ -264,8 +262,3 @@ def position(batch: Batch | None) -> str:
         size = f'<span class="dim">{item.size[1]} {messages.TIMES} {item.size[0]} px</span>'
     number = f"<b>{batch.selected + 1} / {count}</b> " if count > 1 else ""
     return f'<div class="position">{number}<span class="name">{esc(item.name)}</span>{size}</div>'
-
-
-def threshold_of(batch: Batch) -> Threshold:
-    """The threshold in force for a batch."""
-    return batch.threshold or (batch.checkpoint.threshold if batch.checkpoint else _UNSET)

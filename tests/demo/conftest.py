@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from adaclip.types import Threshold
-from demo.results import Batch, ResultStore
+from demo.batch import Batch, ResultStore
 from tests.demo.stub import infos, stub_detection, stub_services, tile
 
 DEFECT = (40, 30, 80, 70)

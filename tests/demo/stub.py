@@ -12,7 +12,7 @@ from PIL import Image
 
 from adaclip.errors import CheckpointError
 from adaclip.types import CheckpointInfo, Detection, Threshold
-from demo.results import ResultStore
+from demo.batch import ResultStore
 from demo.services import Services
 
 SIDE = 64

@@ -9,10 +9,10 @@ import pytest
 
 from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
+from demo.batch import Item
 from demo.detect import view
 from demo.look import Look, judged_at
 from demo.pictures import find
-from demo.results import Item
 from tests.demo.stub import stub_detection, tile
 
 HOSTILE = '<img src=x onerror="alert(1)">.png'

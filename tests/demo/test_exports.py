@@ -12,8 +12,8 @@ from PIL import Image
 
 from adaclip.errors import InputError
 from demo import exports
+from demo.batch import Item
 from demo.look import Look
-from demo.results import Item
 from tests.demo.stub import stub_detection, tile
 
 LOOK = Look()

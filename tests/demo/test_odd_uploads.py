@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from demo.batch import MAX_FILES
 from demo.detect.actions import DetectActions
 from demo.look import Look
-from demo.results import MAX_FILES
 from tests.broken_inputs import broken_inputs, odd_inputs
 from tests.demo.stub import stub_services
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.results import BoundedCache, ResultStore, detection_bytes
+from demo.batch import BoundedCache, ResultStore, detection_bytes
 from tests.demo.stub import stub_detection, tile
 
 DETECTION = stub_detection(tile())

@@ -213,3 +213,12 @@ class Stopwatch:
     def seconds(self) -> float:
         """So far."""
         return time.perf_counter() - self._start
+
+
+# Of a batch that has no checkpoint yet; nothing is judged by it.
+_UNSET = Threshold(value=0.5, source="")
+
+
+def threshold_of(batch: Batch) -> Threshold:
+    """The threshold in force for a batch."""
+    return batch.threshold or (batch.checkpoint.threshold if batch.checkpoint else _UNSET)
