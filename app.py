@@ -85,7 +85,7 @@ def prepare_environment() -> Path:
 
 def warm_up(services: typing.Any) -> None:
     """Load the charts' library and the first checkpoint while the visitor looks at the page."""
-    importlib.import_module("demo.benchmark.charts")  # the Benchmark tab's, which take a second
+    importlib.import_module("demo.benchmark.figures")  # the Benchmark tab's, which take a second
     info = services.default_checkpoint()
     if not info.present:
         logger.warning("%s is not on this machine. %s", info.title, info.how_to_get)

@@ -114,7 +114,7 @@ class Screens:
         return overview(holdings.published, holdings.newest, holdings.cards, **settings)
 
     def _charts(self, desk: Desk, holdings: Holdings) -> Screen:
-        from demo.benchmark import charts
+        from demo.benchmark import figures
 
         chosen = desk.selection
         spokes = [
@@ -129,13 +129,13 @@ class Screens:
             or getattr(holdings.cards.get(run.dataset), "domain", "") == chosen.domain
         ]
         return {
-            "bars": charts.bars(self.overview(desk, holdings)),
-            "radar": charts.radar(spokes),
-            "tradeoff": charts.tradeoff(runs, chosen.metric, chosen.level),
+            "bars": figures.bars(self.overview(desk, holdings)),
+            "radar": figures.radar(spokes),
+            "tradeoff": figures.tradeoff(runs, chosen.metric, chosen.level),
         }
 
     def _run(self, desk: Desk, holdings: Holdings) -> Screen:
-        from demo.benchmark import charts
+        from demo.benchmark import figures
         from demo.benchmark.html import facts_html
 
         run, chosen = self._run_of(desk, holdings), desk.selection
@@ -144,37 +144,37 @@ class Screens:
         if run is not None:
             return {
                 "about": about,
-                "heat": charts.heatmap(run),
+                "heat": figures.heatmap(run),
                 "facts": facts_html(run),
                 **files,
             }
-        figure = charts.empty(_NO_RUN)
+        figure = figures.empty(_NO_RUN)
         if chosen.dataset is not None:
-            figure = charts.heatmap_published(holdings.published, chosen.protocol, chosen.dataset)
+            figure = figures.heatmap_published(holdings.published, chosen.protocol, chosen.dataset)
         return {"about": about, "heat": figure, "facts": "", **files}
 
     def _scores(self, desk: Desk, holdings: Holdings) -> Screen:
-        from demo.benchmark import charts
+        from demo.benchmark import figures
 
         run = self._run_of(desk, holdings)
         if run is None:
-            return {name: charts.empty(_NO_RUN, 300) for name in _SCORE_CHARTS}
+            return {name: figures.empty(_NO_RUN, 300) for name in _SCORE_CHARTS}
         at = self._threshold(desk, run)
         return {
-            name: PlotData(type="plotly", plot=charts.threshold_json(name, *at))
+            name: PlotData(type="plotly", plot=figures.threshold_json(name, *at))
             for name in _SCORE_CHARTS
         }
 
     def _marks(self, desk: Desk, holdings: Holdings) -> Screen:
         """The browser moves them in the charts that it has: drawing those anew takes it longer."""
-        from demo.benchmark import charts
+        from demo.benchmark import figures
 
         run = self._run_of(desk, holdings)
         if run is None:
             return {}
         at = self._threshold(desk, run)
         changes = {
-            element: charts.threshold_changes(name, *at) for name, element in _SCORE_CHARTS.items()
+            element: figures.threshold_changes(name, *at) for name, element in _SCORE_CHARTS.items()
         }
         return {"changes": changes}
 
@@ -235,7 +235,7 @@ class Screens:
 
     def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
         from adaclip.runs.compare import compare
-        from demo.benchmark import charts
+        from demo.benchmark import figures
         from demo.benchmark.html import compare_html, versus_html
 
         run = self._run_of(desk, holdings)
@@ -245,16 +245,16 @@ class Screens:
             return {
                 "versus": f'<p class="bench-empty">{said}</p>',
                 "comparison": "",
-                "deltas": charts.empty(wording.NA),
-                "agreement": charts.empty(wording.NA),
+                "deltas": figures.empty(wording.NA),
+                "agreement": figures.empty(wording.NA),
             }
         frames = self._library.book.frame(run), self._library.book.frame(other)
         found = compare(run, other, *frames, metric=desk.selection.metric)
         return {
             "versus": versus_html(found),
             "comparison": compare_html(found),
-            "deltas": charts.deltas(found),
-            "agreement": charts.agreement(found),
+            "deltas": figures.deltas(found),
+            "agreement": figures.agreement(found),
         }
 
     def _measure(self, desk: Desk, holdings: Holdings) -> Screen:

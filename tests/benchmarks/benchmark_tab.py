@@ -21,7 +21,7 @@ import pandas as pd
 from adaclip.runs import Run, list_runs, read_run
 from adaclip.runs.compare import compare
 from adaclip.runs.scores import ScoreBook
-from demo.benchmark import charts
+from demo.benchmark import figures
 from demo.benchmark import html as pages
 from demo.benchmark import table as tables
 from demo.benchmark.select import Known, Selection, images_page
@@ -90,7 +90,7 @@ def measure(root: Path, large: Run, count: int) -> None:
     def draw(selection: Selection, threshold: float) -> None:
         scores = book.scores(runs[0], selection.class_name)
         for name in ("histogram", "roc", "precision_recall", "confusion"):
-            charts.threshold_json(name, scores, threshold)
+            figures.threshold_json(name, scores, threshold)
         images_page(selection, scores, threshold)
 
     def opening() -> None:
@@ -102,10 +102,10 @@ def measure(root: Path, large: Run, count: int) -> None:
             for domain, level in DOMAINS
         ]
         for figure in (
-            charts.bars(table),
-            charts.heatmap(runs[0]),
-            charts.radar(spokes),
-            charts.tradeoff(runs),
+            figures.bars(table),
+            figures.heatmap(runs[0]),
+            figures.radar(spokes),
+            figures.tradeoff(runs),
         ):
             figure.to_json()
         draw(known.default(), 0.5)

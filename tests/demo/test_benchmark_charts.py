@@ -12,7 +12,7 @@ from sklearn.metrics import roc_curve
 
 from adaclip.runs.compare import compare
 from adaclip.runs.scores import read_scores
-from demo.benchmark import charts
+from demo.benchmark import figures
 from demo.benchmark.figures.scores import bin_edges
 from demo.benchmark.figures.style import colours, hover
 from demo.benchmark.select import Known, Selection
@@ -46,20 +46,20 @@ def images(patch: dict[str, str], threshold: float) -> pd.DataFrame:
 
 def test_few_images_are_counted_in_whole_numbers() -> None:
     few = read_scores(image_rows("box", "tile", np.array([-1.0, 0.5]), np.array([1.0])))
-    assert charts.histogram(few, 0.5).layout.yaxis.dtick == 1
+    assert figures.histogram(few, 0.5).layout.yaxis.dtick == 1
     many = read_scores(image_rows("box", "tile", np.full(900, -1.0), np.array([1.0])))
-    assert charts.histogram(many, 0.5).layout.yaxis.dtick is None
+    assert figures.histogram(many, 0.5).layout.yaxis.dtick is None
 
 
 def test_times_within_one_decade_have_numbers_on_their_axis() -> None:
-    axis = charts.tradeoff([some_run(seconds_per_image=0.4)]).layout.xaxis
+    axis = figures.tradeoff([some_run(seconds_per_image=0.4)]).layout.xaxis
     low, high = (10**end for end in axis.range)
     assert low < 0.4 < high
     assert any(low < tick < high for tick in axis.tickvals)
 
 
 def test_every_bar_of_the_histogram_gives_as_many_images_as_it_is_high() -> None:
-    figure = charts.histogram(SCORES, 0.5)
+    figure = figures.histogram(SCORES, 0.5)
     total = 0
     for trace in figure.data:
         for height, patch in zip(trace.y, trace.customdata, strict=True):
@@ -83,7 +83,7 @@ def test_bins_hold_every_score_between_round_edges(margins) -> None:
 
 def test_every_square_of_the_confusion_gives_its_images() -> None:
     for threshold in (0.2, 0.5, 0.83):
-        (heat,) = charts.confusion(SCORES, threshold).data
+        (heat,) = figures.confusion(SCORES, threshold).data
         counted = 0
         for row in (0, 1):
             for column in (0, 1):
@@ -96,20 +96,20 @@ def test_every_square_of_the_confusion_gives_its_images() -> None:
 def test_one_threshold_moves_every_chart() -> None:
     for threshold in (0.3, 0.7):
         counts = SCORES.confusion(threshold)
-        assert charts.histogram(SCORES, threshold).layout.shapes[0].x0 == threshold
-        at = operating(charts.roc(SCORES, threshold))
+        assert figures.histogram(SCORES, threshold).layout.shapes[0].x0 == threshold
+        at = operating(figures.roc(SCORES, threshold))
         assert at == (counts.false_alarm_rate, counts.detection_rate)
-        at = operating(charts.precision_recall(SCORES, threshold))
+        at = operating(figures.precision_recall(SCORES, threshold))
         assert at == (counts.detection_rate, counts.precision)
-        assert f"<b>{counts.fp}</b>" in charts.confusion(SCORES, threshold).data[0].text[1][1]
+        assert f"<b>{counts.fp}</b>" in figures.confusion(SCORES, threshold).data[0].text[1][1]
 
 
 def test_a_threshold_move_changes_marks_only() -> None:
-    before, after = (charts.histogram(SCORES, cut).to_plotly_json() for cut in (0.3, 0.7))
+    before, after = (figures.histogram(SCORES, cut).to_plotly_json() for cut in (0.3, 0.7))
     assert json.dumps(before["data"], default=list) == json.dumps(after["data"], default=list)
     changed = {key for key in after["layout"] if before["layout"].get(key) != after["layout"][key]}
     assert changed == {"shapes", "annotations"}
-    first, second = charts.roc(SCORES, 0.3), charts.roc(SCORES, 0.7)
+    first, second = figures.roc(SCORES, 0.3), figures.roc(SCORES, 0.7)
     assert len(first.data) == len(second.data) == 3
 
 
@@ -120,8 +120,8 @@ def test_the_quick_json_is_the_figures_own(name: str, count: int) -> None:
     table = image_rows("x", "gear", generator.normal(0, 1, count), generator.normal(1, 1, count))
     scores = read_scores(table)
     for threshold in (0.0, 0.37, 0.9, 1.0):
-        quick = json.loads(charts.threshold_json(name, scores, threshold))
-        assert quick == json.loads(getattr(charts, name)(scores, threshold).to_json())
+        quick = json.loads(figures.threshold_json(name, scores, threshold))
+        assert quick == json.loads(getattr(figures, name)(scores, threshold).to_json())
 
 
 @pytest.mark.parametrize("name", ["histogram", "roc", "precision_recall", "confusion"])
@@ -132,23 +132,23 @@ def test_a_drawn_chart_with_a_moves_changes_is_the_chart_at_that_threshold(
     generator = np.random.default_rng(count)
     table = image_rows("x", "gear", generator.normal(0, 1, count), generator.normal(1, 1, count))
     scores = read_scores(table)
-    drawn = json.loads(charts.threshold_json(name, scores, 0.5))
+    drawn = json.loads(figures.threshold_json(name, scores, 0.5))
     for threshold in (1.0, 0.37, 0.0):
-        changes = charts.threshold_changes(name, scores, threshold)
+        changes = figures.threshold_changes(name, scores, threshold)
         drawn["data"] = drawn["data"][: changes["keep"]] + changes["traces"]
         drawn["layout"] |= json.loads(json.dumps(changes["layout"]))
-        assert drawn == json.loads(charts.threshold_json(name, scores, threshold))
+        assert drawn == json.loads(figures.threshold_json(name, scores, threshold))
 
 
 def test_a_threshold_beyond_the_scores_is_said_at_the_edge() -> None:
     scores = read_scores(image_rows("x", "gear", np.array([2.0, 2.5]), np.array([3.0])))
-    layout = charts.histogram(scores, 0.1).layout
+    layout = figures.histogram(scores, 0.1).layout
     assert "below" in layout.annotations[0].text
     assert layout.shapes[0].x0 == bin_edges(scores)[0]
 
 
 def test_the_roc_curve_is_sklearns_and_a_click_on_it_lands_there() -> None:
-    figure = charts.roc(SCORES, 0.5)
+    figure = figures.roc(SCORES, 0.5)
     line = figure.data[1]
     good = RUN.table[RUN.table["error"] == ""]
     x, y, _ = roc_curve(good["anomalous"], good["anomaly_margin"], drop_intermediate=False)
@@ -164,12 +164,12 @@ def test_the_roc_curve_is_sklearns_and_a_click_on_it_lands_there() -> None:
 def test_one_kind_of_image_gives_words_not_zeros(name: str) -> None:
     one_kind = read_scores(image_rows("x", "gear", np.array([]), np.array([1.0, 2.0])))
     none = read_scores(image_rows("x", "gear", np.array([]), np.array([])))
-    figure = getattr(charts, name)(one_kind, 0.5)
+    figure = getattr(figures, name)(one_kind, 0.5)
     if name in ("roc", "precision_recall"):
         assert "no normal images" in figure.layout.annotations[0].text.replace("<br>", " ")
     if name == "confusion":
         assert "n/a" in figure.data[0].text[1][0]
-    said = getattr(charts, name)(none, 0.5).layout.annotations[0].text.replace("<br>", " ")
+    said = getattr(figures, name)(none, 0.5).layout.annotations[0].text.replace("<br>", " ")
     assert "there are no images with a score" in said
 
 
@@ -182,7 +182,7 @@ def square(figure: go.Figure, row: int, column: int) -> tuple[float, str, str]:
 
 
 def test_a_square_of_the_heat_map_gives_its_class_and_metric() -> None:
-    figure = charts.heatmap(RUN)
+    figure = figures.heatmap(RUN)
     values = figure.data[0]
     assert values.customdata[1][0] == {
         "run": "run-1",
@@ -201,18 +201,18 @@ def test_na_squares_of_the_heat_map_are_there_with_their_reason() -> None:
     run = some_run()
     run.results["classes"][0]["aupro"] = None
     run.results["classes"][0]["pixel_level"]["undefined"] = {"aupro": "no masks"}
-    value, text, hovered = square(charts.heatmap(run), 0, 6)
+    value, text, hovered = square(figures.heatmap(run), 0, 6)
     assert (value, text) == (0.0, "n/a")
     assert "no masks" in hovered
     only_gaps = run_of(image_rows("synthetic", "gear", np.array([]), np.array([1.0])))
     for level in ("image_level", "pixel_level"):
         only_gaps.results["classes"][0][level] = {"undefined": {}}
     only_gaps.results["classes"][0]["aupro"] = None
-    assert len(charts.heatmap(only_gaps).data) == 1
+    assert len(figures.heatmap(only_gaps).data) == 1
 
 
 def test_bars_draw_measured_solid_and_published_hatched() -> None:
-    figure = charts.bars(overview(published(), [RUN], cards()))
+    figure = figures.bars(overview(published(), [RUN], cards()))
     shapes = {trace.name.split(",")[0]: trace.marker.pattern.shape for trace in figure.data}
     assert shapes == {"Lite": "", "AdaCLIP": "/", "WinCLIP": "/"}
     assert figure.layout.yaxis.title.text == "image AUROC (\u00d7 100)"
@@ -222,8 +222,8 @@ def test_bars_draw_measured_solid_and_published_hatched() -> None:
 
 def test_a_method_has_its_colour_in_every_chart() -> None:
     table = overview(published(), [RUN], cards())
-    [bar] = [one for one in charts.bars(table).data if one.name.startswith("Lite")]
-    [bubble] = charts.tradeoff([RUN]).data
+    [bar] = [one for one in figures.bars(table).data if one.name.startswith("Lite")]
+    [bubble] = figures.tradeoff([RUN]).data
     assert bar.marker.color == bubble.marker.color
 
 
@@ -237,10 +237,10 @@ def test_methods_of_one_chart_differ_in_colour(count: int) -> None:
 
 def test_bars_under_chance_are_not_cut_off() -> None:
     low = published(printed("Poor", "mvtec", 0.31))
-    assert charts.bars(overview(low, [], cards())).layout.yaxis.range[0] == 0
+    assert figures.bars(overview(low, [], cards())).layout.yaxis.range[0] == 0
     # Nor one that means leave out.
     leaky = replaced(RUN, leak="seen in training", mean={"image_level": {"auroc": 0.2}})
-    assert charts.bars(overview(published(), [leaky], cards())).layout.yaxis.range[0] == 0
+    assert figures.bars(overview(published(), [leaky], cards())).layout.yaxis.range[0] == 0
 
 
 def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
@@ -250,7 +250,7 @@ def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
         for domain in ("industrial", "medical", "synthetic")
         for level in ("image", "pixel")
     ]
-    figure = charts.radar(spokes)
+    figure = figures.radar(spokes)
     names = {trace.name.split(",")[0] for trace in figure.data}
     assert {"Lite", "AdaCLIP"} <= names
     ada = next(trace for trace in figure.data if trace.name.startswith("AdaCLIP"))
@@ -259,26 +259,26 @@ def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
     names = ("mvtec", "headct")
     worst = pd.DataFrame([printed("Poor", name, 0.0) for name in names])
     nothing = [overview(worst, [], cards(), domain=name) for name in ("industrial", "medical")]
-    assert charts.radar([*nothing, nothing[0]]).layout.polar.radialaxis.range[0] == 0
-    assert "three" in charts.radar(spokes[:2]).layout.annotations[0].text
+    assert figures.radar([*nothing, nothing[0]]).layout.polar.radialaxis.range[0] == 0
+    assert "three" in figures.radar(spokes[:2]).layout.annotations[0].text
 
 
 def test_bubbles_grow_with_the_checkpoint_and_lead_to_the_run() -> None:
     large = some_run("large", checkpoint="full", size_bytes=1_600_000_000, seconds_per_image=40.0)
-    figure = charts.tradeoff([RUN, large])
+    figure = figures.tradeoff([RUN, large])
     small, big = figure.data
     assert big.marker.size[0] > 2 * small.marker.size[0]
     assert big.customdata[0]["run"] == "large"
     assert "1,600 MB" in big.name
-    assert charts.tradeoff([replaced(RUN, seconds_per_image=None)]).layout.annotations
+    assert figures.tradeoff([replaced(RUN, seconds_per_image=None)]).layout.annotations
 
 
 def test_deltas_and_agreement_show_every_class_and_every_change() -> None:
     other = some_run("other", seed=5)
     both = compare(RUN, other, RUN.images(), other.images(), draws=50)
-    deltas = charts.deltas(both)
+    deltas = figures.deltas(both)
     assert sum(len(trace.x) for trace in deltas.data) == 3  # two classes and the mean
-    agreement = charts.agreement(both)
+    agreement = figures.agreement(both)
     drawn = [one["image"] for trace in agreement.data for one in trace.customdata]
     assert set(both.changed["rel_path"]) <= set(drawn)
     assert len(drawn) == both.common
@@ -286,10 +286,10 @@ def test_deltas_and_agreement_show_every_class_and_every_change() -> None:
 
 def test_published_categories_come_with_their_source() -> None:
     more = [printed("AdaCLIP", "mvtec", 0.944, class_name="gear")]
-    figure = charts.heatmap_published(published(*more), "adaclip", "mvtec")
+    figure = figures.heatmap_published(published(*more), "adaclip", "mvtec")
     assert figure.data[0].z[0][0] == pytest.approx(94.4)
     assert "Table 1" in figure.data[0].hovertext[0][0]
-    assert charts.heatmap_published(published(), "adaclip", "visa").layout.annotations
+    assert figures.heatmap_published(published(), "adaclip", "visa").layout.annotations
 
 
 def test_names_from_files_are_no_markup() -> None:
@@ -297,12 +297,12 @@ def test_names_from_files_are_no_markup() -> None:
         hover("<b>x</b> %{y} <a href='x'>") == "&lt;b&gt;x&lt;/b&gt; %\u200b{y} &lt;a href='x'&gt;"
     )
     run = run_of(image_rows("synthetic", "<b>gear</b>", np.array([0.0]), np.array([1.0])))
-    assert "<b>gear" not in charts.heatmap(run).to_json()
+    assert "<b>gear" not in figures.heatmap(run).to_json()
 
 
 @pytest.mark.parametrize("name", ["histogram", "roc", "precision_recall", "confusion"])
 def test_figures_have_no_ground_no_title_and_a_height(name: str) -> None:
-    layout = getattr(charts, name)(SCORES, 0.5).layout
+    layout = getattr(figures, name)(SCORES, 0.5).layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.title.text is None
     assert layout.height

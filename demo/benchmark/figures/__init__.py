@@ -1,1 +1,34 @@
-"""The benchmark page's figures: plotly, no gradio, readable on white and on black."""
+"""The benchmark page's figures, by name."""
+
+from __future__ import annotations
+
+from demo.benchmark.figures.runs import agreement, deltas, tradeoff
+from demo.benchmark.figures.scores import (
+    confusion,
+    histogram,
+    precision_recall,
+    roc,
+    threshold_changes,
+    threshold_json,
+    threshold_marks,
+)
+from demo.benchmark.figures.style import empty
+from demo.benchmark.figures.tables import bars, heatmap, heatmap_published, radar
+
+__all__ = [
+    "agreement",
+    "bars",
+    "confusion",
+    "deltas",
+    "empty",
+    "heatmap",
+    "heatmap_published",
+    "histogram",
+    "precision_recall",
+    "radar",
+    "roc",
+    "threshold_changes",
+    "threshold_json",
+    "threshold_marks",
+    "tradeoff",
+]
