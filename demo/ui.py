@@ -13,11 +13,12 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from demo import intake, messages, panels
+from demo import intake, messages
 from demo.annotate import tab as annotate_tab
 from demo.annotate.wiring import AnnotateWiring
 from demo.benchmark import tab as benchmark_tab
 from demo.benchmark.wiring import BenchmarkWiring
+from demo.detect import panels
 from demo.detect import tab as detect_tab
 from demo.detect.wiring import DISPLAY, DetectWiring, wire_api
 from demo.guard import guarded

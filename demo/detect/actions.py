@@ -18,11 +18,12 @@ import gradio as gr
 from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
-from demo import exports, intake, messages, panels, runner
+from demo import exports, intake, messages, runner
 from demo.annotate.flag_bar import hidden, said_html
 from demo.annotate.flagging import Subject
 from demo.annotate.subjects import batch_marks, batch_subject
 from demo.batch import RUNNING, Batch
+from demo.detect import panels
 from demo.detect import view as detect_view
 from demo.fetching import fetching
 from demo.look import Look, judged_at

@@ -12,7 +12,8 @@ import gradio as gr
 import pytest
 
 from adaclip.errors import CheckpointError, FetchError, InputError
-from demo import intake, panels
+from demo import intake
+from demo.detect import panels
 from demo.detect import tab as detect_tab
 from demo.detect.actions import DetectActions
 from demo.look import Look
