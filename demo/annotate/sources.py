@@ -23,8 +23,9 @@ from adaclip.runs import Run, list_runs
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
 from demo.annotate.flagging import Subject
-from demo.annotate.subjects import batch_subject, file_sha256, number_of, run_subject
+from demo.annotate.subjects import batch_subject, number_of, run_subject
 from demo.batch import Batch
+from demo.runs.source_images import file_sha256
 from demo.services import Services
 
 # More pictures than this are not judged for one queue: hours on a CPU. A run can be larger.

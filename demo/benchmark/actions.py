@@ -19,11 +19,11 @@ from demo import messages
 from demo.annotate.flagging import Subject
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
-from demo.benchmark.library import Holdings, Library
 from demo.benchmark.screens import Screen, Screens
 from demo.benchmark.select import threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.look import SLIDER_STEP, is_number
+from demo.runs.library import Holdings, Library
 from demo.services import Services
 
 

@@ -10,13 +10,13 @@ import gradio as gr
 
 from adaclip.errors import AdaClipError, InputError
 from demo import messages
-from demo.benchmark import files as benchmark_files
 from demo.benchmark.actions import BenchmarkActions
-from demo.benchmark.jobs import GOING, Job, JobBoard, describe
-from demo.benchmark.library import Library
 from demo.benchmark.screens import Screen
 from demo.benchmark.view import act
 from demo.icons import icon
+from demo.runs import files as benchmark_files
+from demo.runs.jobs import GOING, Job, JobBoard, describe
+from demo.runs.library import Library
 from demo.services import Services
 
 esc = html.escape

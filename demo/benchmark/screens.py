@@ -21,10 +21,10 @@ from demo.annotate.flagging import Subject
 from demo.annotate.subjects import run_subject
 from demo.benchmark import view
 from demo.benchmark.desk import Desk
-from demo.benchmark.jobs import sources
-from demo.benchmark.library import Holdings, Library
 from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
+from demo.runs.jobs import sources
+from demo.runs.library import Holdings, Library
 from demo.services import Services
 
 Screen = dict[str, Any]

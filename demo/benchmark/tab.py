@@ -10,9 +10,9 @@ import gradio as gr
 
 from demo.annotate.flag_bar import FlagBar, build_flag_bar
 from demo.benchmark import words
-from demo.benchmark.library import Library
-from demo.benchmark.pictures import BenchmarkPictures
 from demo.look import SLIDER_STEP
+from demo.runs.library import Library
+from demo.runs.pictures import BenchmarkPictures
 from demo.services import Services
 from demo.theme import asset, html
 

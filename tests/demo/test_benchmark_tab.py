@@ -15,12 +15,12 @@ import pytest
 from PIL import Image
 
 from adaclip.errors import InputError, StoreError
-from demo.benchmark import files as benchmark_files
 from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.desk import Desk, Desks
-from demo.benchmark.library import Library
-from demo.benchmark.pictures import BenchmarkPictures
 from demo.benchmark.select import Known
+from demo.runs import files as benchmark_files
+from demo.runs.library import Library
+from demo.runs.pictures import BenchmarkPictures
 from tests.demo import benches
 from tests.demo.stub import stub_services
 

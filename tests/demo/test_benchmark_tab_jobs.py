@@ -13,9 +13,9 @@ from PIL import Image
 from adaclip.errors import DatasetError, InputError
 from adaclip.runs import list_runs
 from demo.benchmark.actions import BenchmarkActions
-from demo.benchmark.jobs import GOING, JobBoard, describe, sources
-from demo.benchmark.library import Library
 from demo.benchmark.measure import MeasureActions
+from demo.runs.jobs import GOING, JobBoard, describe, sources
+from demo.runs.library import Library
 from tests.demo import benches
 from tests.demo.stub import stub_services
 

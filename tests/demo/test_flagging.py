@@ -12,9 +12,10 @@ from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from demo.annotate import flag_bar, flag_region, flagging, words
 from demo.annotate.flagging import flag_of, verdict_of
-from demo.annotate.subjects import batch_subject, inside
+from demo.annotate.subjects import batch_subject
 from demo.detect.actions import DetectActions
 from demo.look import Look
+from demo.runs.source_images import inside
 from tests.demo.stub import stub_services, tile
 
 

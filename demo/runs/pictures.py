@@ -23,12 +23,12 @@ from adaclip.maps.rendering import overlay
 from adaclip.runs.results import Run
 from adaclip.types import resize_map
 from demo import messages
-from demo.annotate.subjects import data_root_of, run_map, run_picture
 from demo.batch import BoundedCache
-from demo.benchmark.library import Library
 from demo.messages import TIMES
 from demo.pictures import PREVIEW_SIDE
 from demo.runner import logged
+from demo.runs.library import Library
+from demo.runs.source_images import data_root_of, run_map, run_picture
 from demo.services import Services
 
 MOST_AT_ONCE = 24

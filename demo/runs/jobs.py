@@ -21,8 +21,8 @@ from adaclip.data.registry import dataset_name
 from adaclip.errors import AdaClipError, InputError
 from adaclip.runs.results import Run
 from demo import messages
-from demo.annotate.subjects import SYNTHETIC, data_root_of
 from demo.runner import logged
+from demo.runs.source_images import SYNTHETIC, data_root_of
 from demo.services import Services
 
 State = Literal["waiting", "loading", "running", "done", "stopped", "failed"]

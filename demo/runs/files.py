@@ -14,7 +14,7 @@ from adaclip.metrics.ranking import ranking
 from adaclip.runs import export_run, import_run
 from adaclip.runs.results import IMAGES, RESULTS, Run
 from demo import messages
-from demo.benchmark.jobs import NO_FOLDER
+from demo.runs.jobs import NO_FOLDER
 from demo.services import Services
 
 _FAMILIES = {"zip": "{}.zip", "json": "{}.results.json", "csv": "{}.images.csv"}
