@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from adaclip.errors import InputError
 from demo.annotate import words
+from demo.flag import words as flag_words
 
 # Scores of exactly 0 or 1 are that sure; a logit needs a bound.
 _SURE = 1e-6
@@ -76,7 +77,7 @@ def ordered(items: Sequence[QueueItem], order: str, *, seed: int = 0) -> list[Qu
     elif order == "random":
         sort_key = lambda item: (_digest(seed, item),)  # noqa: E731
     else:
-        raise InputError(words.UNREADABLE_FLAG)
+        raise InputError(flag_words.UNREADABLE_FLAG)
     return sorted(items, key=lambda item: (*sort_key(item), item.dataset, item.rel_path))
 
 

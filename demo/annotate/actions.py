@@ -13,11 +13,16 @@ import gradio as gr
 from adaclip.annotations.queue import QueueItem
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
-from demo.annotate import flagging, words
 from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
 from demo.annotate import view as annotate_view
-from demo.annotate.flag_bar import (
+from demo.annotate import words
+from demo.annotate.review import Review, Reviews, Settings, judged_by
+from demo.annotate.sources import Pictures, Source
+from demo.batch import Stopwatch
+from demo.flag import flagging
+from demo.flag import words as flag_words
+from demo.flag.bar import (
     editor_for,
     hidden,
     said_html,
@@ -26,10 +31,7 @@ from demo.annotate.flag_bar import (
     take_back,
     undone_line,
 )
-from demo.annotate.flagging import Subject
-from demo.annotate.review import Review, Reviews, Settings, judged_by
-from demo.annotate.sources import Pictures, Source
-from demo.batch import Stopwatch
+from demo.flag.flagging import Subject
 from demo.intake import present_checkpoint
 from demo.services import Services
 
@@ -47,7 +49,7 @@ class ReviewActions:
     @property
     def _store(self) -> AnnotationStore:
         if self._services.annotations is None:
-            raise InputError(words.NO_STORE)
+            raise InputError(flag_words.NO_STORE)
         return self._services.annotations
 
     # What can be reviewed.

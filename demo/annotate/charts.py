@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from adaclip.data.registry import spoken
-from demo.annotate import words
+from demo.flag import words as flag_words
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import Annotation
@@ -38,7 +38,7 @@ def per_class(current: Iterable[Annotation]) -> go.Figure:
         totals[name] += count
     names = [name for name, _ in totals.most_common(_MAX_BARS)][::-1]
     figure = _figure(max(_HEIGHT, 70 + 26 * len(names)))
-    for verdict, label in words.VERDICTS.items():
+    for verdict, label in flag_words.VERDICTS.items():
         values = [counts[name, verdict] for name in names]
         if any(values):
             figure.add_bar(
@@ -57,11 +57,11 @@ def per_class(current: Iterable[Annotation]) -> go.Figure:
 def per_reason(current: Iterable[Annotation]) -> go.Figure:
     """Why the model was wrong, in the words of those who judged it."""
     counts = Counter(a.reason_code for a in current if a.reason_code)
-    codes = [code for code in reversed(words.REASONS) if counts[code]]
+    codes = [code for code in reversed(flag_words.REASONS) if counts[code]]
     figure = _figure(_HEIGHT)
     figure.add_bar(
         x=[counts[code] for code in codes],
-        y=[words.REASONS[code] for code in codes],
+        y=[flag_words.REASONS[code] for code in codes],
         orientation="h",
         marker_color=COLOURS["FP"],
         hovertemplate="%{y}: %{x}<extra></extra>",
@@ -78,7 +78,7 @@ def over_time(current: Sequence[Annotation]) -> go.Figure:
         step, steps = _steps(min(times), max(times))
         # Stored times are texts of one form: the beginning tells the hour, the day, the month.
         bins = Counter((a.ts_utc[: len(steps[0])], a.verdict) for a in current)
-        for verdict, label in words.VERDICTS.items():
+        for verdict, label in flag_words.VERDICTS.items():
             values = [bins[text, verdict] for text in steps]
             if any(values):
                 figure.add_bar(

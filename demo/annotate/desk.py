@@ -20,6 +20,7 @@ from demo.annotate import table as annotate_table
 from demo.annotate import view as annotate_view
 from demo.annotate import words
 from demo.annotate.table import Search
+from demo.flag import words as flag_words
 from demo.pictures import thumbnail
 from demo.services import Services
 
@@ -39,7 +40,7 @@ class DeskActions:
     @property
     def _store(self) -> AnnotationStore:
         if self._services.annotations is None:
-            raise InputError(words.NO_STORE)
+            raise InputError(flag_words.NO_STORE)
         return self._services.annotations
 
     # The table.

@@ -27,10 +27,11 @@ from adaclip.annotations.queue import (
 from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from demo.annotate import words
-from demo.annotate.flagging import Subject, is_one_of
 from demo.annotate.sources import Pictures
 from demo.annotate.view import stage_html
 from demo.batch import BoundedCache
+from demo.flag import words as flag_words
+from demo.flag.flagging import Subject, is_one_of
 
 _MAX_REVIEWS = 64
 _ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="review-ahead")
@@ -50,7 +51,7 @@ class Settings:
     annotator: str = words.ALL
 
     def __post_init__(self) -> None:
-        shows = (*words.SHOW, *words.VERDICTS)
+        shows = (*words.SHOW, *flag_words.VERDICTS)
         texts = (self.dataset, self.class_name, self.annotator)
         fits = (
             is_one_of(self.order, words.ORDERS)
@@ -59,7 +60,7 @@ class Settings:
             and all(isinstance(text, str) for text in texts)
         )
         if not fits:
-            raise InputError(words.UNREADABLE_FLAG)
+            raise InputError(flag_words.UNREADABLE_FLAG)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +242,7 @@ def _said(
     items: Collection[QueueItem], current: Iterable[Annotation], settings: Settings
 ) -> list[QueueItem]:
     """Filtered by what somebody, or anybody, has said of them."""
-    verdict = settings.show if settings.show in words.VERDICTS else None
+    verdict = settings.show if settings.show in flag_words.VERDICTS else None
     if verdict is None and settings.annotator == words.ALL:
         return list(items)
     keys: set[Key] = set()

@@ -22,9 +22,10 @@ from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.runs import Run, list_runs
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.annotate import words
-from demo.annotate.flagging import Subject
-from demo.annotate.subjects import batch_subject, number_of, run_subject
 from demo.batch import Batch
+from demo.flag import words as flag_words
+from demo.flag.flagging import Subject
+from demo.flag.subjects import batch_subject, number_of, run_subject
 from demo.runs.source_images import file_sha256
 from demo.services import Services
 
@@ -363,5 +364,5 @@ def _folder_id(folder: Path) -> str:
 
 def _sure(subject: Subject | None) -> Subject:
     if subject is None:
-        raise InputError(words.OTHER_SHOWN)
+        raise InputError(flag_words.OTHER_SHOWN)
     return subject

@@ -17,6 +17,7 @@ from adaclip.errors import InputError
 from demo.annotate import words
 from demo.annotate.view import note, table_html
 from demo.detect.view import score_text
+from demo.flag import words as flag_words
 from demo.icons import icon
 
 esc = html.escape
@@ -110,7 +111,7 @@ def write_export(
 ) -> tuple[Path, str]:
     """The file, and HTML that says what is in it and what is not. Raises AdaClipError."""
     if kind not in EXPORTS:
-        raise InputError(words.UNREADABLE_FLAG)
+        raise InputError(flag_words.UNREADABLE_FLAG)
     what, name = EXPORTS[kind]
     included = ("all",) if benchmark_too else ()
     out = folder / (Path(name).stem if kind == "tree" else name)
@@ -176,7 +177,7 @@ def _needs(text: str) -> str:
 def _opinions(said: Sequence[Annotation]) -> str:
     return " ".join(
         f'<span class="tag {esc(a.verdict)}">{esc(a.annotator)}: '
-        f"{esc(words.VERDICTS.get(a.verdict, a.verdict))}</span>"
+        f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span>"
         for a in said
     )
 

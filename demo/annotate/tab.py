@@ -10,7 +10,8 @@ import gradio as gr
 from demo import messages
 from demo.annotate import view as annotate_view
 from demo.annotate import words
-from demo.annotate.flag_bar import FlagBar, build_flag_bar
+from demo.flag import words as flag_words
+from demo.flag.bar import FlagBar, build_flag_bar
 from demo.services import Services
 from demo.theme import asset, html
 
@@ -110,7 +111,7 @@ def build(services: Services) -> AnnotateTab:
         "carrier": gr.File(visible="hidden", elem_id="annotate-carrier"),
     }
     if services.annotations is None:
-        html(f'<p class="notice warn">{words.NO_STORE}</p>')
+        html(f'<p class="notice warn">{flag_words.NO_STORE}</p>')
     with gr.Tabs(elem_id="annotate-tabs") as parts["sheets"]:
         with gr.Tab("Review", id="review"), gr.Row(elem_id="review"):
             with gr.Column(elem_id="queue"):
@@ -138,7 +139,7 @@ def _queue() -> dict:
     """What to review, and how."""
     html(_person_html(), js_on_load=asset("person.js"), elem_id="person")
     orders = [(label, key) for key, label in words.ORDERS.items()]
-    shows = [(label, key) for key, label in (words.SHOW | words.VERDICTS).items()]
+    shows = [(label, key) for key, label in (words.SHOW | flag_words.VERDICTS).items()]
     parts: dict = {
         "source": gr.Dropdown(
             [(words.SOURCE_SESSION, words.SESSION_SOURCE)],
@@ -182,8 +183,8 @@ def _stage() -> dict:
 
 def _table() -> dict:
     """Search, rows, and the row in hand."""
-    verdicts = [("Any verdict", words.ALL), *((v, k) for k, v in words.VERDICTS.items())]
-    reasons = [("Any reason", words.ALL), *((v, k) for k, v in words.REASONS.items())]
+    verdicts = [("Any verdict", words.ALL), *((v, k) for k, v in flag_words.VERDICTS.items())]
+    reasons = [("Any reason", words.ALL), *((v, k) for k, v in flag_words.REASONS.items())]
     parts: dict = {}
     with gr.Row(elem_id="find"):
         parts["search"] = gr.Textbox(
@@ -219,7 +220,7 @@ def _table() -> dict:
                 [("No reason", ""), *reasons[1:]], label="Why", elem_id="edit-reason"
             )
             parts["edit_comment"] = gr.Textbox(
-                label="Comment", lines=2, max_length=words.MAX_COMMENT, elem_id="edit-comment"
+                label="Comment", lines=2, max_length=flag_words.MAX_COMMENT, elem_id="edit-comment"
             )
             with gr.Row(elem_id="edit-buttons"):
                 parts["save"] = gr.Button("Save", variant="primary", size="sm", elem_id="edit-save")
@@ -269,6 +270,6 @@ def _title(text: str) -> None:
 def _person_html() -> str:
     return (
         '<label class="person"><span>Your name</span><input type="text" '
-        f'maxlength="{words.MAX_NAME}" autocomplete="nickname" placeholder="initials will do">'
+        f'maxlength="{flag_words.MAX_NAME}" autocomplete="nickname" placeholder="initials will do">'
         "</label>"
     )

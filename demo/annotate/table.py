@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
-from demo.annotate import flagging, words
+from demo.annotate import words
 from demo.annotate.view import table_html
 from demo.detect.view import score_text
+from demo.flag import flagging
+from demo.flag import words as flag_words
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import Annotation, AnnotationStore
@@ -96,9 +98,9 @@ def edited(
     """Another verdict, reason or comment in place of one's own. Raises AdaClipError."""
     row = _own(store, event_id, annotator)
     reason = reason or ""
-    known = flagging.is_one_of(verdict, words.VERDICTS)
-    if not known or not (reason == "" or flagging.is_one_of(reason, words.REASONS)):
-        raise InputError(words.UNREADABLE_FLAG)
+    known = flagging.is_one_of(verdict, flag_words.VERDICTS)
+    if not known or not (reason == "" or flagging.is_one_of(reason, flag_words.REASONS)):
+        raise InputError(flag_words.UNREADABLE_FLAG)
     new = dataclasses.replace(
         row,
         verdict=verdict,
@@ -158,7 +160,7 @@ def _fits(a: Annotation, search: Search) -> bool:
 
 def _hay(a: Annotation) -> str:
     parts = (a.rel_path, a.dataset, spoken(a.class_name), a.annotator, a.comment)
-    said = (words.VERDICTS.get(a.verdict, ""), words.REASONS.get(a.reason_code, ""))
+    said = (flag_words.VERDICTS.get(a.verdict, ""), flag_words.REASONS.get(a.reason_code, ""))
     return "\n".join((*parts, *said, a.checkpoint_id, a.event_id)).casefold()
 
 
@@ -170,8 +172,8 @@ def _row(a: Annotation, selected: str) -> str:
         f'<td class="file" title="{esc(a.rel_path)}">{esc(a.rel_path)}</td>',
         f"<td>{esc(spoken(a.class_name))}</td>",
         f'<td><span class="tag {esc(a.verdict)}">'
-        f"{esc(words.VERDICTS.get(a.verdict, a.verdict))}</span></td>",
-        f"<td>{esc(words.REASONS.get(a.reason_code, a.reason_code))}</td>",
+        f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span></td>",
+        f"<td>{esc(flag_words.REASONS.get(a.reason_code, a.reason_code))}</td>",
         f'<td class="n">{_number(a.image_score)}</td>',
         f'<td class="n">{region}</td>',
         f"<td>{esc(a.annotator)}</td>",
@@ -181,7 +183,7 @@ def _row(a: Annotation, selected: str) -> str:
 
 
 def _predicted(a: Annotation) -> str:
-    word = words.PREDICTED.get(a.predicted, a.predicted)
+    word = flag_words.PREDICTED.get(a.predicted, a.predicted)
     return word if a.image_score is None else f"{word}, score {score_text(a.image_score)}"
 
 

@@ -21,8 +21,9 @@ from adaclip.maps.rendering import draw_contours, overlay
 from adaclip.types import Verdict, resize_map
 from demo import messages
 from demo.annotate import words
-from demo.annotate.flagging import Subject
 from demo.detect.view import chip, score_text
+from demo.flag import words as flag_words
+from demo.flag.flagging import Subject
 from demo.icons import icon
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def counter_html(review: Review | None) -> str:
             facts.append(f"about {messages.duration(60 * left)} left")
     tallies = "".join(
         f'<li class="{code}"><i></i>{esc(label)} <b>{review.tallies[code]:,}</b></li>'
-        for code, label in words.VERDICTS.items()
+        for code, label in flag_words.VERDICTS.items()
         if review.tallies[code] > 0
     )
     share = 100.0 * done / count
@@ -165,7 +166,7 @@ def tally_html(current: Sequence[Any]) -> str:
         parts.append(words.pictures(len({a.pixel_sha256 for a in current})))
     tallies = "".join(
         f'<li class="{code}"><i></i>{esc(label)} <b>{counts[code]:,}</b></li>'
-        for code, label in words.VERDICTS.items()
+        for code, label in flag_words.VERDICTS.items()
         if counts[code]
     )
     rest = " · ".join(parts[1:])

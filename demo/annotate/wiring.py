@@ -9,12 +9,12 @@ import gradio as gr
 
 from demo.annotate.actions import ReviewActions, Screen
 from demo.annotate.desk import DeskActions
-from demo.annotate.flag_bar import FLAGS
 from demo.annotate.review import Settings
 from demo.annotate.tab import AnnotateTab
 from demo.annotate.table import Search
 from demo.detect.tab import DetectTab
 from demo.detect.wiring import DISPLAY, PRIVATE, SAVE_FILE
+from demo.flag.bar import FLAGS
 from demo.guard import Answers, guarded, signed
 from demo.services import Services
 

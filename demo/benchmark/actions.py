@@ -16,12 +16,12 @@ import pandas as pd
 from adaclip.errors import InputError
 from adaclip.runs.results import Run
 from demo import messages
-from demo.annotate.flagging import Subject
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.screens import Screen, Screens
 from demo.benchmark.select import threshold_of
 from demo.benchmark.tab import VIEWS
+from demo.flag.flagging import Subject
 from demo.look import SLIDER_STEP, is_number
 from demo.runs.library import Holdings, Library
 from demo.services import Services

@@ -16,13 +16,13 @@ from adaclip.errors import AdaClipError, StoreError
 from adaclip.runs import wording
 from adaclip.runs.results import Run
 from adaclip.runs.scores import Scores
-from demo.annotate.flag_bar import hidden, said_html
-from demo.annotate.flagging import Subject
-from demo.annotate.subjects import run_subject
 from demo.benchmark import view
 from demo.benchmark.desk import Desk
 from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
+from demo.flag.bar import hidden, said_html
+from demo.flag.flagging import Subject
+from demo.flag.subjects import run_subject
 from demo.runs.jobs import sources
 from demo.runs.library import Holdings, Library
 from demo.services import Services

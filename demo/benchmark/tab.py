@@ -8,8 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo.annotate.flag_bar import FlagBar, build_flag_bar
 from demo.benchmark import words
+from demo.flag.bar import FlagBar, build_flag_bar
 from demo.look import SLIDER_STEP
 from demo.runs.library import Library
 from demo.runs.pictures import BenchmarkPictures

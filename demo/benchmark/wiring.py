@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from adaclip.data.registry import spoken
-from demo.annotate.flag_bar import wire_flag_bar
 from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.measure import MeasureActions
 from demo.benchmark.screens import Screen
 from demo.benchmark.tab import BenchmarkTab
 from demo.detect.wiring import PRIVATE, SAVE_FILE, DetectWiring
+from demo.flag.bar import wire_flag_bar
 from demo.guard import Answers, guarded, signed
 from demo.runs import files as benchmark_files
 from demo.runs.jobs import JobBoard

@@ -19,13 +19,13 @@ from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
 from demo import exports, intake, messages, runner
-from demo.annotate.flag_bar import hidden, said_html
-from demo.annotate.flagging import Subject
-from demo.annotate.subjects import batch_marks, batch_subject
 from demo.batch import RUNNING, Batch
 from demo.detect import panels
 from demo.detect import view as detect_view
 from demo.fetching import fetching
+from demo.flag.bar import hidden, said_html
+from demo.flag.flagging import Subject
+from demo.flag.subjects import batch_marks, batch_subject
 from demo.look import Look, judged_at
 from demo.pictures import findings, stage_pictures
 from demo.services import Services, checkpoint_choices

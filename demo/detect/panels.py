@@ -13,7 +13,7 @@ from adaclip.data.registry import dataset_name, datasets_with_class
 from adaclip.model.sentences import sentences
 from adaclip.types import CheckpointInfo
 from demo import messages
-from demo.annotate import words as annotate_words
+from demo.flag import words as flag_words
 from demo.icons import icon
 from demo.pictures import thumbnail
 from demo.services import Example
@@ -52,7 +52,7 @@ def help_overlay() -> str:
     """The keys; shown by `?`, hidden by Escape or a click beside it."""
     rows = "".join(
         "<dt>" + "".join(f"<kbd>{k}</kbd>" for k in keys.split()) + f"</dt><dd>{esc(what)}</dd>"
-        for keys, what in (*messages.KEYS, *annotate_words.KEYS)
+        for keys, what in (*messages.KEYS, *flag_words.KEYS)
     )
     return (
         '<div id="help" class="overlay" hidden role="dialog" aria-modal="true" aria-label="Keys">'

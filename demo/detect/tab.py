@@ -9,9 +9,9 @@ import gradio as gr
 from adaclip.maps.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from adaclip.types import CheckpointInfo
 from demo import messages
-from demo.annotate.flag_bar import FlagBar, build_flag_bar
 from demo.detect import panels
 from demo.detect import view as detect_view
+from demo.flag.bar import FlagBar, build_flag_bar
 from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
 from demo.services import Services, checkpoint_choices

@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 
 from demo import intake
-from demo.annotate.flag_bar import wire_flag_bar
 from demo.detect.actions import DetectActions, Screen
 from demo.detect.tab import DetectTab
+from demo.flag.bar import wire_flag_bar
 from demo.guard import Answers, guarded
 from demo.look import Look
 from demo.services import Services

@@ -227,7 +227,7 @@ def test_kept_pictures_can_be_judged_by_a_second_person(do, services):
 
 def many(store, count: int = 3) -> None:
     """Annotations of `ann`, the last one by `bob`."""
-    from demo.annotate.flagging import Flag, Subject, save
+    from demo.flag.flagging import Flag, Subject, save
 
     for n in range(count):
         pixels = np.full((20, 30, 3), n, np.uint8)

@@ -10,10 +10,11 @@ from PIL import Image
 
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
-from demo.annotate import flag_bar, flag_region, flagging, words
-from demo.annotate.flagging import flag_of, verdict_of
-from demo.annotate.subjects import batch_subject
 from demo.detect.actions import DetectActions
+from demo.flag import bar, flagging, region
+from demo.flag import words as flag_words
+from demo.flag.flagging import flag_of, verdict_of
+from demo.flag.subjects import batch_subject
 from demo.look import Look
 from demo.runs.source_images import inside
 from tests.demo.stub import stub_services, tile
@@ -171,41 +172,41 @@ def layers(alpha: np.ndarray) -> dict:
 
 
 def test_the_editor_starts_with_what_was_predicted_and_gives_it_back(subject):
-    value, radius = flag_region.editor_value(subject, None)
+    value, radius = region.editor_value(subject, None)
     assert value["background"].size == (160, 120)
     assert radius >= 3
-    mask = flag_region.mask_of(value, subject.size)
-    assert (mask == flag_region.predicted_mask(subject)).all()
+    mask = region.mask_of(value, subject.size)
+    assert (mask == region.predicted_mask(subject)).all()
     assert mask[40:60, 50:70].all()
     assert not mask[:10].any()
     stored = np.eye(120, 160, dtype=bool)
-    value, _ = flag_region.editor_value(subject, stored)
-    assert (flag_region.mask_of(value, subject.size) == stored).all()
+    value, _ = region.editor_value(subject, stored)
+    assert (region.mask_of(value, subject.size) == stored).all()
 
 
 @pytest.mark.parametrize("value", [None, 3, {}, {"layers": None}, {"layers": ["/etc/passwd"]}])
 def test_an_editor_that_sent_nonsense_is_refused(subject, value):
     with pytest.raises(InputError, match="region"):
-        flag_region.mask_of(value, subject.size)
+        region.mask_of(value, subject.size)
 
 
 def test_layers_of_another_size_are_never_stretched(subject):
     with pytest.raises(InputError, match="160 x 120"):
-        flag_region.mask_of(layers(np.full((500, 9), 255, np.uint8)), subject.size)
+        region.mask_of(layers(np.full((500, 9), 255, np.uint8)), subject.size)
 
 
 def test_faint_paint_counts_and_none_is_an_empty_region(subject):
     alpha = np.zeros((120, 160), np.uint8)
     alpha[5, 5] = 127
-    assert flag_region.mask_of(layers(alpha), subject.size).sum() == 1
-    assert not flag_region.mask_of({"layers": []}, subject.size).any()
+    assert region.mask_of(layers(alpha), subject.size).sum() == 1
+    assert not region.mask_of({"layers": []}, subject.size).any()
 
 
 def test_very_large_pictures_are_edited_smaller_and_scaled_back():
-    assert flag_region.edit_size((8000, 4000)) == (4096, 2048)
+    assert region.edit_size((8000, 4000)) == (4096, 2048)
     alpha = np.zeros((4096, 2048), np.uint8)
     alpha[:2048] = 255
-    mask = flag_region.mask_of(layers(alpha), (8000, 4000))
+    mask = region.mask_of(layers(alpha), (8000, 4000))
     assert mask.shape == (8000, 4000)
     assert mask[:4000].all()
     assert not mask[4000:].any()
@@ -213,36 +214,36 @@ def test_very_large_pictures_are_edited_smaller_and_scaled_back():
 
 def test_the_bar_says_what_was_saved_and_escapes_what_people_typed(services, store, subject):
     evil = "<img src=x onerror=alert(1)>"
-    said = flag_bar.said_after(services, lambda: subject, data(subject, annotator=evil))
+    said = bar.said_after(services, lambda: subject, data(subject, annotator=evil))
     assert "Saved" in said
     assert "<img" not in said
     assert "&lt;img" in said
     [saved] = store.current()
     assert f'data-undo="{saved.event_id}"' in said
-    said = flag_bar.said_after_undo(
+    said = bar.said_after_undo(
         services, lambda: subject, {"event": saved.event_id, "annotator": evil}
     )
-    assert words.TAKEN_BACK in said
+    assert flag_words.TAKEN_BACK in said
     assert store.current() == []
 
 
 def test_what_went_wrong_is_said_in_the_bar_and_not_lost(services, subject):
-    said = flag_bar.said_after(services, lambda: subject, data(subject, annotator=""))
+    said = bar.said_after(services, lambda: subject, data(subject, annotator=""))
     assert "Write your name" in said
     assert f'data-subject="{subject.id}"' in said
-    assert "no judged picture" in flag_bar.said_after(services, lambda: None, data(subject))
+    assert "no judged picture" in bar.said_after(services, lambda: None, data(subject))
 
 
 @pytest.mark.parametrize("event", ["", "x", "../../etc/passwd", "0" * 400])
 def test_undo_of_what_is_not_there_is_refused(services, subject, event):
-    said = flag_bar.said_after_undo(services, lambda: subject, {"event": event, "annotator": "a"})
+    said = bar.said_after_undo(services, lambda: subject, {"event": event, "annotator": "a"})
     assert 'role="alert"' in said
 
 
 def test_without_a_store_there_is_no_bar(subject, tmp_path):
     none = stub_services(tmp_path / "none")
-    assert 'data-subject=""' in flag_bar.said_html(none, subject)
-    assert "cannot be stored" in flag_bar.said_after(none, lambda: subject, data(subject))
+    assert 'data-subject=""' in bar.said_html(none, subject)
+    assert "cannot be stored" in bar.said_after(none, lambda: subject, data(subject))
 
 
 def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
@@ -255,7 +256,7 @@ def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     assert 'data-flag-choice="missed"' in screen["listing"]
     row = do.subject(key, 1)
     assert row is not None
-    shown = flag_bar.said_after(
+    shown = bar.said_after(
         services,
         lambda: do.subject(key),
         data(row, "missed"),
@@ -314,6 +315,6 @@ def test_a_giant_layer_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Image.Image, "convert", decoded)
     with Image.open(tmp_path / "giant.png") as giant, pytest.raises(InputError, match="8000"):
-        flag_region.mask_of({"layers": [giant]}, (120, 160))
+        region.mask_of({"layers": [giant]}, (120, 160))
     with pytest.raises(InputError, match="read"):
-        flag_region.mask_of({"layers": [str(tmp_path / "giant.png")]}, (8000, 8000))
+        region.mask_of({"layers": [str(tmp_path / "giant.png")]}, (8000, 8000))

@@ -20,12 +20,12 @@ from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.config import PreprocessingConfig
 from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
-from demo.annotate import words
+from demo.flag import words as flag_words
 
 _PREDICTED = {Verdict.NORMAL: "OK", Verdict.REVIEW: "REVIEW", Verdict.ANOMALOUS: "ANOM"}
 # A picture looked at for longer was not looked at all the time.
 _MAX_LEAD_MS = 3_600_000
-_CHOICES = {*words.CHOICES, *words.BLIND_CHOICES}
+_CHOICES = {*flag_words.CHOICES, *flag_words.BLIND_CHOICES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +98,10 @@ class Flag:
 def flag_of(data: Any) -> Flag:
     """A flag from what a browser sent. Raises InputError; nothing of it is trusted."""
     if not isinstance(data, dict):
-        raise InputError(words.UNREADABLE_FLAG)
+        raise InputError(flag_words.UNREADABLE_FLAG)
     choice, reason = _short(data.get("choice")), data.get("reason") or ""
-    if choice not in _CHOICES or not (reason == "" or is_one_of(reason, words.REASONS)):
-        raise InputError(words.UNREADABLE_FLAG)
+    if choice not in _CHOICES or not (reason == "" or is_one_of(reason, flag_words.REASONS)):
+        raise InputError(flag_words.UNREADABLE_FLAG)
     return Flag(
         choice=choice,
         annotator=checked_name(data.get("annotator")),
@@ -117,20 +117,20 @@ def flag_of(data: Any) -> Flag:
 def checked_name(name: Any) -> str:
     """A person's name on one line. Raises InputError when there is none."""
     if not isinstance(name, str):
-        raise InputError(words.NO_NAME)
-    if len(name) > words.MAX_NAME:
-        raise InputError(words.name_too_long(len(name)))
+        raise InputError(flag_words.NO_NAME)
+    if len(name) > flag_words.MAX_NAME:
+        raise InputError(flag_words.name_too_long(len(name)))
     clean = " ".join(_visible(name).split())
     if not clean:
-        raise InputError(words.NO_NAME)
+        raise InputError(flag_words.NO_NAME)
     return clean
 
 
 def checked_comment(comment: Any) -> str:
     """A comment as it was typed; refused, not cut, when it is too long. Raises InputError."""
     text = comment if isinstance(comment, str) else ""
-    if len(text) > words.MAX_COMMENT:
-        raise InputError(words.comment_too_long(len(text)))
+    if len(text) > flag_words.MAX_COMMENT:
+        raise InputError(flag_words.comment_too_long(len(text)))
     return text.strip()
 
 
@@ -221,14 +221,16 @@ def save(
     or did not know of what the same person has said of it since.
     """
     if flag.subject_id != subject.id:
-        raise InputError(words.OTHER_SHOWN)
+        raise InputError(flag_words.OTHER_SHOWN)
     if mask is not None and mask.shape != subject.size:
-        raise InputError(words.wrong_size(mask.shape, subject.size))
+        raise InputError(flag_words.wrong_size(mask.shape, subject.size))
     known = mine(store, subject, flag.annotator)
     if (known.event_id if known else "") != flag.seen:
         if known is None:
-            raise InputError(words.taken_back_meanwhile())
-        raise InputError(words.judged_meanwhile(clock(known.ts_utc), words.VERDICTS[known.verdict]))
+            raise InputError(flag_words.taken_back_meanwhile())
+        raise InputError(
+            flag_words.judged_meanwhile(clock(known.ts_utc), flag_words.VERDICTS[known.verdict])
+        )
     row = annotation_of(subject, flag, session_id=session_id, policy=policy)
     if mask is None and known is not None and known.verdict == row.verdict:
         mask = store.mask(known)  # another reason or comment does not rub out the region

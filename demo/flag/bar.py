@@ -17,8 +17,10 @@ import numpy as np
 
 from adaclip.annotations.store import Annotation
 from adaclip.errors import AdaClipError, InputError
-from demo.annotate import flag_region, flagging, words
-from demo.annotate.flagging import Subject
+from demo.flag import flagging
+from demo.flag import region as flag_region
+from demo.flag import words as flag_words
+from demo.flag.flagging import Subject
 from demo.guard import guarded
 from demo.icons import icon
 from demo.services import Services
@@ -55,7 +57,7 @@ def build_flag_bar(place: str) -> FlagBar:
         with gr.Column(
             visible=False, elem_id=f"flag-{place}-region", elem_classes="flag-region"
         ) as region:
-            html_part(f'<p class="hint">{esc(words.REGION_HINT)}</p>')
+            html_part(f'<p class="hint">{esc(flag_words.REGION_HINT)}</p>')
             editor = gr.ImageEditor(
                 type="pil",
                 image_mode="RGBA",
@@ -120,7 +122,7 @@ def wire_region(
         name = (event._data or {}).get("annotator", "")
         subject = subject_of(*values)
         if subject is None:
-            raise InputError(words.NOTHING_SHOWN)
+            raise InputError(flag_words.NOTHING_SHOWN)
         return gr.Column(visible=True), editor_for(services, subject, name)
 
     def close_region() -> tuple[Any, ...]:
@@ -179,7 +181,7 @@ def store_flag(
 ) -> Annotation:
     """Check and store what a bar sent; durable when it returns. Raises AdaClipError."""
     if services.annotations is None:
-        raise InputError(words.NO_STORE)
+        raise InputError(flag_words.NO_STORE)
     flag = flagging.flag_of(data)
     mask: np.ndarray | None = None
     if region is not None:
@@ -212,9 +214,9 @@ def take_back(services: Services, data: Any, event_id: str | None = None) -> Ann
     Raises AdaClipError.
     """
     if services.annotations is None:
-        raise InputError(words.NO_STORE)
+        raise InputError(flag_words.NO_STORE)
     if not isinstance(data, dict):
-        raise InputError(words.UNREADABLE_FLAG)
+        raise InputError(flag_words.UNREADABLE_FLAG)
     name = flagging.checked_name(data.get("annotator"))
     named = str(data.get("event", ""))[:80] if event_id is None else event_id
     return services.annotations.undo(named, annotator=name)
@@ -222,7 +224,7 @@ def take_back(services: Services, data: Any, event_id: str | None = None) -> Ann
 
 def undone_line(after: Annotation) -> str:
     """What an undo came to: nothing is said any more, or what was said before."""
-    return words.TAKEN_BACK if after.action == "retract" else words.RESTORED
+    return flag_words.TAKEN_BACK if after.action == "retract" else flag_words.RESTORED
 
 
 PROBLEM = 'class="flag-line problem"'
@@ -264,9 +266,9 @@ def hidden(*, line: str = "", problem: str = "") -> str:
 
 def saved_line(saved: Annotation, *, named: bool = False) -> str:
     """HTML: "Saved 12:03:04 · False alarm, reflection · Undo"; the browser knows the time zone."""
-    what = [words.VERDICTS[saved.verdict]]
+    what = [flag_words.VERDICTS[saved.verdict]]
     if saved.reason_code:
-        what.append(words.REASONS[saved.reason_code].lower())
+        what.append(flag_words.REASONS[saved.reason_code].lower())
     if saved.region_area_px:
         what.append(f"region of {saved.region_area_px:,} px")
     name = f"<span>{esc(saved.rel_path)}</span>: " if named else ""
@@ -286,7 +288,7 @@ def _line(line: str, problem: str) -> str:
 
 def mark(annotation: Annotation) -> str:
     """One person's word on a picture, as a list item that the bar reads."""
-    reason = words.REASONS.get(annotation.reason_code, "")
+    reason = flag_words.REASONS.get(annotation.reason_code, "")
     facts = {
         "by": annotation.annotator,
         "verdict": annotation.verdict,
@@ -294,7 +296,7 @@ def mark(annotation: Annotation) -> str:
         "event": annotation.event_id,
         "comment": annotation.comment,
     }
-    said = words.VERDICTS.get(annotation.verdict, annotation.verdict)
+    said = flag_words.VERDICTS.get(annotation.verdict, annotation.verdict)
     parts = [esc(said), esc(reason), "region" if annotation.region_kind == "mask" else ""]
     text = " · ".join(part for part in parts if part)
     return f"<li {_data(facts)}><b>{esc(annotation.annotator)}</b> {text}</li>"
@@ -303,11 +305,11 @@ def mark(annotation: Annotation) -> str:
 def row_cell(row: int, subject: str, alarm: bool, said: Sequence[Annotation]) -> str:
     """A table's cell: what was said of a listed picture, and one button for what is likely."""
     choice = "false_alarm" if alarm else "missed"
-    label = words.CHOICES[choice][1]
+    label = flag_words.CHOICES[choice][1]
     marks = "".join(
         f'<span class="tag {esc(a.verdict)}" title="{esc(a.annotator)}" '
         f"{_data({'by': a.annotator, 'event': a.event_id})}>"
-        f"{esc(words.VERDICTS.get(a.verdict, a.verdict))}</span>"
+        f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span>"
         for a in said
     )
     facts = {"flag-place": "detect", "row": str(row), "subject": subject}
@@ -325,7 +327,7 @@ def _data(facts: dict[str, Any]) -> str:
 
 def _present(subject: Subject | None) -> Subject:
     if subject is None:
-        raise InputError(words.NOTHING_SHOWN)
+        raise InputError(flag_words.NOTHING_SHOWN)
     return subject
 
 
@@ -351,25 +353,25 @@ def _bar(place: str) -> str:
     verdicts = "".join(
         f'<button type="button" data-choice="{choice}" aria-pressed="false"><kbd>{key}</kbd>'
         f"<span>{label}</span></button>"
-        for choice, (key, label) in words.CHOICES.items()
+        for choice, (key, label) in flag_words.CHOICES.items()
     )
     shift = "" if place == "annotate" else "⇧"
     reasons = "".join(
         f'<button type="button" role="radio" aria-checked="false" data-reason="{code}">'
         f"<kbd>{shift}{number}</kbd>{esc(label)}</button>"
-        for number, (code, label) in enumerate(words.REASONS.items(), start=1)
+        for number, (code, label) in enumerate(flag_words.REASONS.items(), start=1)
     )
     return (
         f'<div class="flag" data-place="{place}" hidden>'
         f'<div class="flag-verdicts" role="group" aria-label="Your verdict">{verdicts}</div>'
         f'<div class="flag-reasons" role="radiogroup" aria-label="Why">{reasons}</div>'
         '<div class="flag-more">'
-        f'<input type="text" class="flag-comment" maxlength="{words.MAX_COMMENT}" '
+        f'<input type="text" class="flag-comment" maxlength="{flag_words.MAX_COMMENT}" '
         'placeholder="Comment, if it needs one" aria-label="Comment">'
         '<button type="button" data-region aria-expanded="false"><kbd>B</kbd>Mark the region'
         "</button></div>"
         '<div class="flag-who"><label>Your name <input type="text" class="flag-name" '
-        f'maxlength="{words.MAX_NAME}" autocomplete="nickname" placeholder="initials will do">'
-        f'</label><label class="flag-keep"><input type="checkbox">{esc(words.KEEP)}</label>'
+        f'maxlength="{flag_words.MAX_NAME}" autocomplete="nickname" placeholder="initials will do">'
+        f'</label><label class="flag-keep"><input type="checkbox">{esc(flag_words.KEEP)}</label>'
         "</div></div>"
     )

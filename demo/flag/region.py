@@ -10,8 +10,8 @@ from PIL import Image
 from adaclip.errors import InputError
 from adaclip.maps.regions import anomaly_mask
 from adaclip.types import resize_map
-from demo.annotate import words
-from demo.annotate.flagging import Subject
+from demo.flag import words as flag_words
+from demo.flag.flagging import Subject
 
 # Beyond this the browser's canvas fails; larger pictures are edited smaller and scaled back.
 MAX_EDIT_SIDE = 4096
@@ -47,7 +47,7 @@ def mask_of(value: Any, size: tuple[int, int]) -> np.ndarray:
     Layers of another picture's size are refused, never stretched.
     """
     if not isinstance(value, dict) or not isinstance(value.get("layers"), list):
-        raise InputError(words.NO_REGION)
+        raise InputError(flag_words.NO_REGION)
     wanted = edit_size(size)
     painted = np.zeros(wanted, dtype=bool)
     for layer in value["layers"]:
@@ -64,14 +64,14 @@ def edit_size(size: tuple[int, int]) -> tuple[int, int]:
 def _alpha(layer: Any, wanted: tuple[int, int]) -> np.ndarray:
     """(H, W) uint8 of a layer of that size; one of another size is not even decoded."""
     if not isinstance(layer, Image.Image):  # a path, say: nothing is opened for a browser
-        raise InputError(words.UNREADABLE_REGION)
+        raise InputError(flag_words.UNREADABLE_REGION)
     if layer.size[::-1] != wanted:
-        raise InputError(words.wrong_size(layer.size[::-1], wanted))
+        raise InputError(flag_words.wrong_size(layer.size[::-1], wanted))
     try:
         return np.asarray(layer.convert("RGBA"))[..., 3]
     # Pillow answers damaged data with errors of a dozen types.
     except Exception as error:
-        raise InputError(words.UNREADABLE_REGION) from error
+        raise InputError(flag_words.UNREADABLE_REGION) from error
 
 
 def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -16,10 +16,10 @@ from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
-from demo.annotate import words
-from demo.annotate.flag_bar import row_cell
-from demo.annotate.flagging import Subject, marks_of, subject_id
 from demo.batch import Batch, threshold_of
+from demo.flag import words as flag_words
+from demo.flag.bar import row_cell
+from demo.flag.flagging import Subject, marks_of, subject_id
 from demo.pictures import open_picture
 from demo.runs.source_images import file_sha256, run_map, run_picture
 from demo.services import Services
@@ -34,7 +34,7 @@ def batch_subject(batch: Batch, index: int | None = None) -> Subject | None:
     """
     number = batch.selected if index is None else index
     if not 0 <= number < len(batch.items):
-        raise InputError(words.OTHER_SHOWN)
+        raise InputError(flag_words.OTHER_SHOWN)
     item = batch.items[number]
     detection, info = item.detection, batch.checkpoint
     if detection is None or info is None:
@@ -113,7 +113,7 @@ def row_of(rows: Sequence[Mapping[str, Any]], rel_path: str) -> Mapping[str, Any
     for row in rows:
         if row["rel_path"] == rel_path:
             return row
-    raise InputError(words.OTHER_SHOWN)
+    raise InputError(flag_words.OTHER_SHOWN)
 
 
 def number_of(value: Any) -> float | None:
