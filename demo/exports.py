@@ -21,9 +21,9 @@ from adaclip.maps.rendering import (
     overlay,
 )
 from adaclip.types import Threshold
-from demo import messages
 from demo.batch import Batch, Item
 from demo.look import Look
+from demo.page import messages
 from demo.pictures import Findings, find, open_picture
 
 Kind = Literal["overlay", "map16", "mask", "margin"]

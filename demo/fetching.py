@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from demo import messages
+from demo.page import messages
 
 _TICK = 0.25
 _workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="fetch")

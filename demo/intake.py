@@ -12,9 +12,9 @@ from adaclip.data.registry import datasets, spoken
 from adaclip.errors import AdaClipError, InputError
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo, Detection
-from demo import messages
 from demo.batch import MAX_FILES, Batch, Stopwatch
 from demo.look import given_threshold
+from demo.page import messages
 from demo.pictures import open_picture
 from demo.services import Services
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from adaclip.errors import InputError
 from adaclip.maps.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP, Scale
 from adaclip.types import Threshold
-from demo import messages
+from demo.page import messages
 
 View = Literal["overlay", "contours", "mask", "map"]
 # The threshold sliders' step; within half of it a value is the recommended one.

@@ -18,9 +18,9 @@ from adaclip.errors import ImageError, StoreError
 from adaclip.maps.regions import Region, anomaly_mask, find_regions
 from adaclip.maps.rendering import draw_contours, heat_map, overlay
 from adaclip.types import Detection, resize_map
-from demo import messages
 from demo.batch import Batch, Item, ResultStore
 from demo.look import Look
+from demo.page import messages
 
 PREVIEW_SIDE = 1400
 THUMBNAIL_SIDE = 96

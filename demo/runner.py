@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +12,9 @@ import numpy as np
 from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError
-from demo import messages
 from demo.batch import Batch, DetectionKey, Item, Stopwatch
+from demo.page import messages
+from demo.page.guard import logged
 from demo.pictures import open_picture
 from demo.services import Detector, Services
 
@@ -79,13 +79,6 @@ class _Turn:
             if self.batch.cancelled is self._cancelled:
                 for name, value in values.items():
                     setattr(target, name, value)
-
-
-def logged() -> str:
-    """Write the current exception to the log; the id to find it by."""
-    log_id = secrets.token_hex(4)
-    logger.exception("unexpected error %s", log_id)
-    return log_id
 
 
 def seconds_left(batch: Batch) -> float | None:

@@ -18,8 +18,8 @@ from adaclip.checkpoints import catalogue as weights
 from adaclip.config import DetectConfig
 from adaclip.errors import AdaClipError, InputError
 from adaclip.types import CheckpointInfo, Detection
-from demo import messages
 from demo.batch import ResultStore
+from demo.page import messages
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import AnnotationStore

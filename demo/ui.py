@@ -13,17 +13,19 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from demo import intake, messages
+from demo import intake
 from demo.annotate import tab as annotate_tab
 from demo.annotate.wiring import AnnotateWiring
 from demo.benchmark import tab as benchmark_tab
 from demo.benchmark.wiring import BenchmarkWiring
 from demo.detect import panels
 from demo.detect import tab as detect_tab
-from demo.detect.wiring import DISPLAY, DetectWiring, wire_api
-from demo.guard import guarded
+from demo.detect.wiring import DetectWiring, wire_api
+from demo.page import messages
+from demo.page.events import DISPLAY
+from demo.page.guard import guarded
+from demo.page.theme import asset, html, theme
 from demo.services import Services
-from demo.theme import asset, html, theme
 
 MAX_FILE_SIZE = "60mb"
 STYLES = ("style.css", "flag.css", "annotate.css", "benchmark.css", "benchmark_page.css")

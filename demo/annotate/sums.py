@@ -16,9 +16,9 @@ from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from demo.annotate import words
 from demo.annotate.view import note, table_html
-from demo.detect.view import score_text
 from demo.flag import words as flag_words
-from demo.icons import icon
+from demo.page.icons import icon
+from demo.page.parts import score_text
 
 esc = html.escape
 _SHOWN = 200

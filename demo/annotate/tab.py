@@ -7,13 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from demo import messages
 from demo.annotate import view as annotate_view
 from demo.annotate import words
 from demo.flag import words as flag_words
 from demo.flag.bar import FlagBar, build_flag_bar
+from demo.page import messages
+from demo.page.theme import asset, html
 from demo.services import Services
-from demo.theme import asset, html
 
 # A row that is clicked tells its data-event.
 _ROW_JS = """

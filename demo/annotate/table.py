@@ -12,9 +12,9 @@ from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from demo.annotate import words
 from demo.annotate.view import table_html
-from demo.detect.view import score_text
 from demo.flag import flagging
 from demo.flag import words as flag_words
+from demo.page.parts import score_text
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import Annotation, AnnotationStore

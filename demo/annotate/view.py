@@ -19,12 +19,12 @@ from adaclip.data.registry import spoken
 from adaclip.maps.regions import anomaly_mask
 from adaclip.maps.rendering import draw_contours, overlay
 from adaclip.types import Verdict, resize_map
-from demo import messages
 from demo.annotate import words
-from demo.detect.view import chip, score_text
 from demo.flag import words as flag_words
 from demo.flag.flagging import Subject
-from demo.icons import icon
+from demo.page import messages
+from demo.page.icons import icon
+from demo.page.parts import chip, score_text
 
 if TYPE_CHECKING:
     from demo.annotate.review import Review

@@ -13,9 +13,9 @@ from demo.annotate.review import Settings
 from demo.annotate.tab import AnnotateTab
 from demo.annotate.table import Search
 from demo.detect.tab import DetectTab
-from demo.detect.wiring import DISPLAY, PRIVATE, SAVE_FILE
 from demo.flag.bar import FLAGS
-from demo.guard import Answers, guarded, signed
+from demo.page.events import DISPLAY, PRIVATE, SAVE_FILE
+from demo.page.guard import Answers, guarded, signed
 from demo.services import Services
 
 # The person's name is the browser's: it comes along as the last input.

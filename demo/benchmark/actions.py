@@ -15,7 +15,6 @@ import pandas as pd
 
 from adaclip.errors import InputError
 from adaclip.runs.results import Run
-from demo import messages
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.screens import Screen, Screens
@@ -23,6 +22,7 @@ from demo.benchmark.select import threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.flag.flagging import Subject
 from demo.look import SLIDER_STEP, is_number
+from demo.page import messages
 from demo.runs.library import Holdings, Library
 from demo.services import Services
 

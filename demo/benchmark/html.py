@@ -15,7 +15,7 @@ from demo.benchmark import words
 from demo.benchmark.cells import Cell, metric_title, run_facts
 from demo.benchmark.select import Selection
 from demo.benchmark.table import Column, Overview
-from demo.icons import icon
+from demo.page.icons import icon
 
 esc = html.escape
 CHANGES_SHOWN = 200

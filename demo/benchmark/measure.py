@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 
 from adaclip.errors import AdaClipError, InputError
-from demo import messages
 from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.screens import Screen
 from demo.benchmark.view import act
-from demo.icons import icon
+from demo.page import messages
+from demo.page.icons import icon
 from demo.runs import files as benchmark_files
 from demo.runs.jobs import GOING, Job, JobBoard, describe
 from demo.runs.library import Library

@@ -11,10 +11,10 @@ import gradio as gr
 from demo.benchmark import words
 from demo.flag.bar import FlagBar, build_flag_bar
 from demo.look import SLIDER_STEP
+from demo.page.theme import asset, html
 from demo.runs.library import Library
 from demo.runs.pictures import BenchmarkPictures
 from demo.services import Services
-from demo.theme import asset, html
 
 VIEWS = {"results": "Results", "run": "One run", "compare": "Two runs", "measure": "Measure"}
 ALL_CLASSES = "All classes"

@@ -17,8 +17,8 @@ from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
 from demo.benchmark.cells import day
 from demo.benchmark.select import Neighbours, Selection, describe
-from demo.icons import icon
-from demo.messages import NEXT, PREVIOUS, TIMES
+from demo.page.icons import icon
+from demo.page.messages import NEXT, PREVIOUS, TIMES
 
 esc = html.escape
 PAGE = 60

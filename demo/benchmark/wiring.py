@@ -12,9 +12,10 @@ from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.measure import MeasureActions
 from demo.benchmark.screens import Screen
 from demo.benchmark.tab import BenchmarkTab
-from demo.detect.wiring import PRIVATE, SAVE_FILE, DetectWiring
+from demo.detect.wiring import DetectWiring
 from demo.flag.bar import wire_flag_bar
-from demo.guard import Answers, guarded, signed
+from demo.page.events import PRIVATE, SAVE_FILE
+from demo.page.guard import Answers, guarded, signed
 from demo.runs import files as benchmark_files
 from demo.runs.jobs import JobBoard
 from demo.services import Services

@@ -18,7 +18,7 @@ import gradio as gr
 from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
-from demo import exports, intake, messages, runner
+from demo import exports, intake, runner
 from demo.batch import RUNNING, Batch
 from demo.detect import panels
 from demo.detect import view as detect_view
@@ -27,6 +27,7 @@ from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject
 from demo.flag.subjects import batch_marks, batch_subject
 from demo.look import Look, judged_at
+from demo.page import messages
 from demo.pictures import findings, stage_pictures
 from demo.services import Services, checkpoint_choices
 

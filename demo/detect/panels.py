@@ -12,9 +12,9 @@ import adaclip
 from adaclip.data.registry import dataset_name, datasets_with_class
 from adaclip.model.sentences import sentences
 from adaclip.types import CheckpointInfo
-from demo import messages
 from demo.flag import words as flag_words
-from demo.icons import icon
+from demo.page import messages
+from demo.page.icons import icon
 from demo.pictures import thumbnail
 from demo.services import Example
 

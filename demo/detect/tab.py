@@ -8,14 +8,14 @@ import gradio as gr
 
 from adaclip.maps.rendering import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from adaclip.types import CheckpointInfo
-from demo import messages
 from demo.detect import panels
 from demo.detect import view as detect_view
 from demo.flag.bar import FlagBar, build_flag_bar
 from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
+from demo.page import messages
+from demo.page.theme import asset, html
 from demo.services import Services, checkpoint_choices
-from demo.theme import asset, html
 
 # An element that is clicked tells its data-index or data-example.
 _PICK_JS = """

@@ -13,25 +13,15 @@ import numpy as np
 from adaclip.maps.regions import Region
 from adaclip.maps.rendering import colour_bar, legend_values
 from adaclip.types import Threshold, Verdict
-from demo import messages
 from demo.batch import RUNNING, Batch, Item, threshold_of
-from demo.icons import ICONS, icon
+from demo.page import messages
+from demo.page.icons import icon
+from demo.page.parts import _plain_chip, chip, device_text, score_text
 from demo.pictures import Findings, min_area_px, thumbnail_of
 from demo.runner import seconds_left
 
 esc = html.escape
 _SHOWN_REGIONS = 30
-
-
-def score_text(score: float) -> str:
-    """Three decimals, more near the ends where three would say 0 or 1."""
-    return f"{score:.3f}" if 0.001 <= score <= 0.999 or score in (0.0, 1.0) else f"{score:.5f}"
-
-
-def chip(verdict: Verdict) -> str:
-    """Word, shape and colour."""
-    word = messages.VERDICT_WORDS[verdict]
-    return f'<span class="chip {verdict.value}">{ICONS[verdict.value]}{word}</span>'
 
 
 def verdict_bar(batch: Batch | None) -> str:
@@ -71,10 +61,6 @@ def _bar(state: str, chip_html: str, main: str, facts: str = "") -> str:
     )
 
 
-def _plain_chip(state: str, word: str) -> str:
-    return f'<span class="chip {state}">{ICONS[state]}{esc(word)}</span>'
-
-
 def _score(item: Item, threshold: Threshold) -> str:
     assert item.detection is not None
     score = item.detection.anomaly_score
@@ -102,12 +88,6 @@ def _facts(batch: Batch, threshold: Threshold) -> str:
     )
     notes = f'<ul class="notes">{notes}</ul>' if notes else ""
     return f'<div class="facts"><p>{cut}</p><p>{run}</p>{notes}</div>'
-
-
-def device_text(device: str, precision: str) -> str:
-    """ "CPU, bf16": the precision once."""
-    name = device.upper() if device in ("cpu", "cuda") else device
-    return name if precision in name else f"{name}, {precision}"
 
 
 def progress_bar(batch: Batch | None) -> str:

@@ -15,30 +15,15 @@ from demo import intake
 from demo.detect.actions import DetectActions, Screen
 from demo.detect.tab import DetectTab
 from demo.flag.bar import wire_flag_bar
-from demo.guard import Answers, guarded
 from demo.look import Look
+from demo.page.events import DEVICE, DISPLAY, EACH, PRIVATE, SAVE_FILE
+from demo.page.guard import Answers, guarded
 from demo.services import Services
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
-DISPLAY: dict[str, Any] = {
-    **PRIVATE,
-    "concurrency_id": "display",
-    "concurrency_limit": 4,
-    "trigger_mode": "always_last",
-}
-# Each press counts: the next one comes before the answer to the last.
-EACH: dict[str, Any] = {**DISPLAY, "trigger_mode": "multiple"}
 # On a narrow screen the answer is below the fold: go there.
 _SHOW_STAGE = """() => {
   const stage = document.querySelector("#stage");
   if (window.innerWidth < 800) stage.scrollIntoView({ behavior: "smooth", block: "start" });
-}"""
-SAVE_FILE = """(file) => {
-  if (!file) return;
-  const link = document.createElement("a");
-  Object.assign(link, { href: file.url, download: file.orig_name || "result" });
-  link.click();
 }"""
 _KEEP_ADDRESS = """(name, checkpoint) => {
   const query = new URLSearchParams(location.search);

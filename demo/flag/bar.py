@@ -21,11 +21,11 @@ from demo.flag import flagging
 from demo.flag import region as flag_region
 from demo.flag import words as flag_words
 from demo.flag.flagging import Subject
-from demo.guard import guarded
-from demo.icons import icon
+from demo.page.guard import guarded
+from demo.page.icons import icon
+from demo.page.theme import asset
+from demo.page.theme import html as html_part
 from demo.services import Services
-from demo.theme import asset
-from demo.theme import html as html_part
 
 esc = html.escape
 # As detect_wiring.PRIVATE; every press counts, so none is dropped while another is under way.

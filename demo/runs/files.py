@@ -13,7 +13,7 @@ from adaclip.errors import InputError, StoreError
 from adaclip.metrics.ranking import ranking
 from adaclip.runs import export_run, import_run
 from adaclip.runs.results import IMAGES, RESULTS, Run
-from demo import messages
+from demo.page import messages
 from demo.runs.jobs import NO_FOLDER
 from demo.services import Services
 

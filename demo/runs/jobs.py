@@ -20,8 +20,8 @@ from typing import Any, Literal
 from adaclip.data.registry import dataset_name
 from adaclip.errors import AdaClipError, InputError
 from adaclip.runs.results import Run
-from demo import messages
-from demo.runner import logged
+from demo.page import messages
+from demo.page.guard import logged
 from demo.runs.source_images import SYNTHETIC, data_root_of
 from demo.services import Services
 

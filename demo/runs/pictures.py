@@ -22,11 +22,11 @@ from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.maps.rendering import overlay
 from adaclip.runs.results import Run
 from adaclip.types import resize_map
-from demo import messages
 from demo.batch import BoundedCache
-from demo.messages import TIMES
+from demo.page import messages
+from demo.page.guard import logged
+from demo.page.messages import TIMES
 from demo.pictures import PREVIEW_SIDE
-from demo.runner import logged
 from demo.runs.library import Library
 from demo.runs.source_images import data_root_of, run_map, run_picture
 from demo.services import Services

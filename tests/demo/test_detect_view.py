@@ -12,6 +12,7 @@ from adaclip.types import Threshold, Verdict
 from demo.batch import Item
 from demo.detect import view
 from demo.look import Look, judged_at
+from demo.page import parts
 from demo.pictures import find
 from tests.demo.stub import stub_detection, tile
 
@@ -35,13 +36,13 @@ def test_the_chip_has_word_shape_and_colour_class(batch, score, verdict):
 
 
 def test_the_three_verdicts_have_three_shapes():
-    shapes = {re.sub(r'class="[^"]*"|[A-Z][a-z]+</span>', "", view.chip(v)) for v in Verdict}
+    shapes = {re.sub(r'class="[^"]*"|[A-Z][a-z]+</span>', "", parts.chip(v)) for v in Verdict}
     assert len(shapes) == 3
 
 
 def test_a_score_never_stands_alone(batch):
     html = view.verdict_bar(batch)
-    assert view.score_text(batch.current.detection.anomaly_score) in html
+    assert parts.score_text(batch.current.detection.anomaly_score) in html
     assert "0.500" in html
     assert "F1-max" in html
     assert "0.25 s" in html
@@ -50,10 +51,10 @@ def test_a_score_never_stands_alone(batch):
 
 
 def test_scores_near_the_ends_keep_their_digits():
-    assert view.score_text(0.99996) == "0.99996"
-    assert view.score_text(0.00004) == "0.00004"
-    assert view.score_text(0.5) == "0.500"
-    assert view.score_text(1.0) == "1.000"
+    assert parts.score_text(0.99996) == "0.99996"
+    assert parts.score_text(0.00004) == "0.00004"
+    assert parts.score_text(0.5) == "0.500"
+    assert parts.score_text(1.0) == "1.000"
 
 
 def test_a_moved_slider_is_set_by_you_and_keeps_the_review_band():

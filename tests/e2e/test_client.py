@@ -12,7 +12,7 @@ from gradio import processing_utils
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from demo import messages
+from demo.page import messages
 
 FIELDS = {
     "image": str,

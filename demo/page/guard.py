@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import html
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import gradio as gr
 
 from adaclip.errors import AdaClipError
-from demo import messages
-from demo.runner import logged
+from demo.page import messages
+from demo.runner import logged, logger
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,3 +84,10 @@ def _raise_for_page(error: Exception) -> NoReturn:
     # Toasts show HTML, so the text of a message, which may hold a file's name, is escaped.
     text = str(error) if isinstance(error, AdaClipError) else messages.unexpected(logged())
     raise gr.Error(html.escape(text), print_exception=False) from error
+
+
+def logged() -> str:
+    """Write the current exception to the log; the id to find it by."""
+    log_id = secrets.token_hex(4)
+    logger.exception("unexpected error %s", log_id)
+    return log_id

@@ -1,0 +1,30 @@
+"""Settings of events that several tabs share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+
+
+DISPLAY: dict[str, Any] = {
+    **PRIVATE,
+    "concurrency_id": "display",
+    "concurrency_limit": 4,
+    "trigger_mode": "always_last",
+}
+
+
+# Each press counts: the next one comes before the answer to the last.
+EACH: dict[str, Any] = {**DISPLAY, "trigger_mode": "multiple"}
+
+
+SAVE_FILE = """(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  Object.assign(link, { href: file.url, download: file.orig_name || "result" });
+  link.click();
+}"""

@@ -1,0 +1,29 @@
+"""Small HTML that several tabs show."""
+
+from __future__ import annotations
+
+from adaclip.types import Verdict
+from demo.detect.view import esc
+from demo.page import messages
+from demo.page.icons import ICONS
+
+
+def score_text(score: float) -> str:
+    """Three decimals, more near the ends where three would say 0 or 1."""
+    return f"{score:.3f}" if 0.001 <= score <= 0.999 or score in (0.0, 1.0) else f"{score:.5f}"
+
+
+def chip(verdict: Verdict) -> str:
+    """Word, shape and colour."""
+    word = messages.VERDICT_WORDS[verdict]
+    return f'<span class="chip {verdict.value}">{ICONS[verdict.value]}{word}</span>'
+
+
+def _plain_chip(state: str, word: str) -> str:
+    return f'<span class="chip {state}">{ICONS[state]}{esc(word)}</span>'
+
+
+def device_text(device: str, precision: str) -> str:
+    """ "CPU, bf16": the precision once."""
+    name = device.upper() if device in ("cpu", "cuda") else device
+    return name if precision in name else f"{name}, {precision}"
