@@ -13,7 +13,6 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from demo import intake
 from demo.annotate import tab as annotate_tab
 from demo.annotate.wiring import AnnotateWiring
 from demo.benchmark import tab as benchmark_tab
@@ -26,6 +25,7 @@ from demo.page.events import DISPLAY
 from demo.page.guard import guarded
 from demo.page.theme import asset, html, theme
 from demo.services import Services
+from demo.visitor import intake
 
 MAX_FILE_SIZE = "60mb"
 STYLES = ("style.css", "flag.css", "annotate.css", "benchmark.css", "benchmark_page.css")

@@ -32,8 +32,8 @@ from demo.flag.bar import (
     undone_line,
 )
 from demo.flag.flagging import Subject
-from demo.intake import present_checkpoint
 from demo.services import Services
+from demo.visitor.intake import present_checkpoint
 
 Screen = dict[str, Any]
 _PACE = 0.3

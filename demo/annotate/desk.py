@@ -21,8 +21,8 @@ from demo.annotate import view as annotate_view
 from demo.annotate import words
 from demo.annotate.table import Search
 from demo.flag import words as flag_words
-from demo.pictures import thumbnail
 from demo.services import Services
+from demo.visitor.pictures import thumbnail
 
 Screen = dict[str, Any]
 _PREFIX = "results-export-"

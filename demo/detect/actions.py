@@ -18,18 +18,18 @@ import gradio as gr
 from adaclip.config import MAX_CLASS_NAME_LENGTH
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.types import CheckpointInfo
-from demo import exports, intake, runner
 from demo.batch import RUNNING, Batch
 from demo.detect import panels
 from demo.detect import view as detect_view
-from demo.fetching import fetching
 from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject
 from demo.flag.subjects import batch_marks, batch_subject
 from demo.look import Look, judged_at
 from demo.page import messages
-from demo.pictures import findings, stage_pictures
 from demo.services import Services, checkpoint_choices
+from demo.visitor import exports, intake, runner
+from demo.visitor.fetching import fetching
+from demo.visitor.pictures import findings, stage_pictures
 
 Screen = dict[str, Any]
 # Seconds between two reports of a run: a table of 200 pictures is too much to send for each.

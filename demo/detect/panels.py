@@ -15,8 +15,8 @@ from adaclip.types import CheckpointInfo
 from demo.flag import words as flag_words
 from demo.page import messages
 from demo.page.icons import icon
-from demo.pictures import thumbnail
 from demo.services import Example
+from demo.visitor.pictures import thumbnail
 
 esc = html.escape
 _CODE = re.compile("`([^`]+)`")

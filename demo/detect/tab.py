@@ -11,11 +11,11 @@ from adaclip.types import CheckpointInfo
 from demo.detect import panels
 from demo.detect import view as detect_view
 from demo.flag.bar import FlagBar, build_flag_bar
-from demo.intake import suggestions
 from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
 from demo.page import messages
 from demo.page.theme import asset, html
 from demo.services import Services, checkpoint_choices
+from demo.visitor.intake import suggestions
 
 # An element that is clicked tells its data-index or data-example.
 _PICK_JS = """

@@ -17,8 +17,8 @@ from demo.batch import RUNNING, Batch, Item, threshold_of
 from demo.page import messages
 from demo.page.icons import icon
 from demo.page.parts import _plain_chip, chip, device_text, score_text
-from demo.pictures import Findings, min_area_px, thumbnail_of
-from demo.runner import seconds_left
+from demo.visitor.pictures import Findings, min_area_px, thumbnail_of
+from demo.visitor.runner import seconds_left
 
 esc = html.escape
 _SHOWN_REGIONS = 30

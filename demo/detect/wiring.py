@@ -11,7 +11,6 @@ from typing import Any
 
 import gradio as gr
 
-from demo import intake
 from demo.detect.actions import DetectActions, Screen
 from demo.detect.tab import DetectTab
 from demo.flag.bar import wire_flag_bar
@@ -19,6 +18,7 @@ from demo.look import Look
 from demo.page.events import DEVICE, DISPLAY, EACH, PRIVATE, SAVE_FILE
 from demo.page.guard import Answers, guarded
 from demo.services import Services
+from demo.visitor import intake
 
 # On a narrow screen the answer is below the fold: go there.
 _SHOW_STAGE = """() => {

@@ -20,9 +20,9 @@ from demo.batch import Batch, threshold_of
 from demo.flag import words as flag_words
 from demo.flag.bar import row_cell
 from demo.flag.flagging import Subject, marks_of, subject_id
-from demo.pictures import open_picture
 from demo.runs.source_images import file_sha256, run_map, run_picture
 from demo.services import Services
+from demo.visitor.pictures import open_picture
 
 UPLOADS, EXAMPLES = "upload", "example"
 

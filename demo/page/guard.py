@@ -12,7 +12,7 @@ import gradio as gr
 
 from adaclip.errors import AdaClipError
 from demo.page import messages
-from demo.runner import logged, logger
+from demo.visitor.runner import logged, logger
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:

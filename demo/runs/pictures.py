@@ -26,10 +26,10 @@ from demo.batch import BoundedCache
 from demo.page import messages
 from demo.page.guard import logged
 from demo.page.messages import TIMES
-from demo.pictures import PREVIEW_SIDE
 from demo.runs.library import Library
 from demo.runs.source_images import data_root_of, run_map, run_picture
 from demo.services import Services
+from demo.visitor.pictures import PREVIEW_SIDE
 
 MOST_AT_ONCE = 24
 SIDE = 200

@@ -12,11 +12,11 @@ import gradio as gr
 import pytest
 
 from adaclip.errors import CheckpointError, FetchError, InputError
-from demo import intake
 from demo.detect import panels
 from demo.detect import tab as detect_tab
 from demo.detect.actions import DetectActions
 from demo.look import Look
+from demo.visitor import intake
 from tests.demo.stub import infos, stub_services, tile
 
 LOOK = Look()

@@ -13,7 +13,7 @@ from demo.batch import Item
 from demo.detect import view
 from demo.look import Look, judged_at
 from demo.page import parts
-from demo.pictures import find
+from demo.visitor.pictures import find
 from tests.demo.stub import stub_detection, tile
 
 HOSTILE = '<img src=x onerror="alert(1)">.png'

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from adaclip.errors import InputError
-from demo import exports
 from demo.batch import Item
 from demo.look import Look
+from demo.visitor import exports
 from tests.demo.stub import stub_detection, tile
 
 LOOK = Look()

@@ -9,7 +9,7 @@ from PIL import Image
 from adaclip.errors import ImageError
 from demo.batch import Item
 from demo.look import Look
-from demo.pictures import find, findings, open_picture, render, stage_pictures
+from demo.visitor.pictures import find, findings, open_picture, render, stage_pictures
 from tests.demo.stub import stub_detection, tile
 
 BOX = (40, 30, 80, 70)

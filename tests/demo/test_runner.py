@@ -9,8 +9,8 @@ import pytest
 
 from adaclip.errors import ImageError, InputError
 from adaclip.types import Detection
-from demo import runner
 from demo.detect.actions import _prepare
+from demo.visitor import runner
 from tests.demo.stub import StubDetector, infos, stub_services, tile
 
 

@@ -15,8 +15,8 @@ from adaclip.errors import AdaClipError
 from demo.batch import Batch, DetectionKey, Item, Stopwatch
 from demo.page import messages
 from demo.page.guard import logged
-from demo.pictures import open_picture
 from demo.services import Detector, Services
+from demo.visitor.pictures import open_picture
 
 logger = logging.getLogger(__name__)
 # How often a waiting page is told the time.

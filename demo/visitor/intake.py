@@ -15,8 +15,8 @@ from adaclip.types import CheckpointInfo, Detection
 from demo.batch import MAX_FILES, Batch, Stopwatch
 from demo.look import given_threshold
 from demo.page import messages
-from demo.pictures import open_picture
 from demo.services import Services
+from demo.visitor.pictures import open_picture
 
 # Thumbnails are made before a run for as many pictures as can be read in this time.
 _PEEK_SECONDS = 1.0

@@ -24,7 +24,7 @@ from adaclip.types import Threshold
 from demo.batch import Batch, Item
 from demo.look import Look
 from demo.page import messages
-from demo.pictures import Findings, find, open_picture
+from demo.visitor.pictures import Findings, find, open_picture
 
 Kind = Literal["overlay", "map16", "mask", "margin"]
 SUFFIXES: dict[Kind, str] = {
