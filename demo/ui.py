@@ -95,9 +95,9 @@ def build_ui(services: Services) -> gr.Blocks:
         detect.wire(page)
         if "Benchmark" in built:
             built["Benchmark"].link.render()
-            BenchmarkWiring(built["Benchmark"], services).wire(detect)
+            BenchmarkWiring(built["Benchmark"], services).wire(detect.controls)
         if "Annotate" in built:
-            wiring = AnnotateWiring(built["Annotate"], built["Detect"], services)
+            wiring = AnnotateWiring(built["Annotate"], detect.controls, services)
             wiring.wire(opened["Annotate"])
         _wire_device(services, built["Detect"].checkpoint, device)
     page.queue(default_concurrency_limit=4, max_size=64)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from adaclip.errors import InputError
-from demo.annotate import words
-from demo.flag import words as flag_words
 
+ALL = "all"  # no filter
+NEEDS_SECOND_RUN = (
+    "For disagreement choose a second run of the same pictures, made with another checkpoint."
+)
 # Scores of exactly 0 or 1 are that sure; a logit needs a bound.
 _SURE = 1e-6
 # Checkpoint, dataset, path; or checkpoint, "", digest of the pixels.
@@ -72,12 +74,12 @@ def ordered(items: Sequence[QueueItem], order: str, *, seed: int = 0) -> list[Qu
         sort_key = lambda item: (item.score is None, abs(item.excess))  # noqa: E731
     elif order == "disagreement":
         if all(item.other_score is None for item in items):
-            raise InputError(words.NEEDS_SECOND_RUN)
+            raise InputError(NEEDS_SECOND_RUN)
         sort_key = _disagreement
     elif order == "random":
         sort_key = lambda item: (_digest(seed, item),)  # noqa: E731
     else:
-        raise InputError(flag_words.UNREADABLE_FLAG)
+        raise InputError(f"{order[:40]}: is not an order of a queue; choose another one")
     return sorted(items, key=lambda item: (*sort_key(item), item.dataset, item.rel_path))
 
 
@@ -88,13 +90,13 @@ def policy(order: str, *, seed: int = 0, blind: bool = False) -> str:
 
 
 def matching(
-    items: Sequence[QueueItem], *, dataset: str = words.ALL, class_name: str = words.ALL
+    items: Sequence[QueueItem], *, dataset: str = ALL, class_name: str = ALL
 ) -> list[QueueItem]:
     """Those of one dataset and class; "all" is no filter."""
     return [
         item
         for item in items
-        if dataset in (words.ALL, item.dataset) and class_name in (words.ALL, item.class_name)
+        if dataset in (ALL, item.dataset) and class_name in (ALL, item.class_name)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from adaclip.annotations.queue import QueueItem
+from adaclip.annotations.queue import ALL, NEEDS_SECOND_RUN, QueueItem
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from demo.annotate import sources as annotate_sources
@@ -113,12 +113,12 @@ class ReviewActions:
         batch = self._services.store.get(batch_key)
         if source.kind == "session":
             if settings.order == "disagreement":
-                raise InputError(words.NEEDS_SECOND_RUN)
+                raise InputError(NEEDS_SECOND_RUN)
             return annotate_sources.session_pictures(batch)
         other = None
         if settings.order == "disagreement":
             if not other_id:
-                raise InputError(words.NEEDS_SECOND_RUN)
+                raise InputError(NEEDS_SECOND_RUN)
             other = annotate_sources.find_source(self._services, batch, other_id).value
         return annotate_sources.run_pictures(self._services, source.value, other)
 
@@ -261,8 +261,8 @@ class ReviewActions:
         chosen = vars(review.settings) | {"who": review.settings.annotator}
         return {
             name: gr.Dropdown(
-                choices=[("All", words.ALL), *((v, v) for v in listed)],
-                value=chosen[name] if chosen[name] in listed else words.ALL,
+                choices=[("All", ALL), *((v, v) for v in listed)],
+                value=chosen[name] if chosen[name] in listed else ALL,
             )
             for name, listed in values.items()
         }

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from adaclip.annotations.queue import ALL
 from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import InputError
 from demo.annotate import charts as annotate_charts
@@ -122,15 +123,15 @@ class DeskActions:
         """A picture people disagree on, in the table: what everybody says of it."""
         row = annotate_table.row_in_hand(self._store, event_id)
         found = Search(text=row.rel_path)
-        everybody = dict.fromkeys(("find_verdict", "find_reason", "find_who"), words.ALL)
+        everybody = dict.fromkeys(("find_verdict", "find_reason", "find_who"), ALL)
         screen = {**self.select(row.event_id, found), "search": found.text, **everybody}
         # The list of people comes along with what is chosen of it.
-        screen["find_who"] = gr.Dropdown(choices=self._people(), value=words.ALL)
+        screen["find_who"] = gr.Dropdown(choices=self._people(), value=ALL)
         return {**screen, "sheets": gr.Tabs(selected="table")}
 
     def _people(self) -> list[tuple[str, str]]:
         names = annotate_table.people(self._store.current())
-        return [("Anybody", words.ALL), *((name, name) for name in names)]
+        return [("Anybody", ALL), *((name, name) for name in names)]
 
     def charts(self) -> Screen:
         """What was said, counted."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adaclip.annotations.queue import (
+    ALL,
     Key,
     QueueItem,
     first_unjudged,
@@ -28,7 +29,7 @@ from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from demo.annotate import words
 from demo.annotate.sources import Pictures
-from demo.annotate.view import stage_html
+from demo.annotate.stage import stage_html
 from demo.batch import BoundedCache
 from demo.flag import words as flag_words
 from demo.flag.flagging import Subject, is_one_of
@@ -45,10 +46,10 @@ class Settings:
     seed: int = 0
     blind: bool = False
     advance: bool = True
-    dataset: str = words.ALL
-    class_name: str = words.ALL
+    dataset: str = ALL
+    class_name: str = ALL
     show: str = words.WAITING
-    annotator: str = words.ALL
+    annotator: str = ALL
 
     def __post_init__(self) -> None:
         shows = (*words.SHOW, *flag_words.VERDICTS)
@@ -243,10 +244,10 @@ def _said(
 ) -> list[QueueItem]:
     """Filtered by what somebody, or anybody, has said of them."""
     verdict = settings.show if settings.show in flag_words.VERDICTS else None
-    if verdict is None and settings.annotator == words.ALL:
+    if verdict is None and settings.annotator == ALL:
         return list(items)
     keys: set[Key] = set()
     for a in current:
-        if settings.annotator in (words.ALL, a.annotator) and verdict in (None, a.verdict):
+        if settings.annotator in (ALL, a.annotator) and verdict in (None, a.verdict):
             keys |= keys_of(a)
     return [item for item in items if item.key in keys]

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from adaclip.annotations.queue import ALL
 from demo.annotate import view as annotate_view
 from demo.annotate import words
 from demo.flag import words as flag_words
@@ -183,8 +184,8 @@ def _stage() -> dict:
 
 def _table() -> dict:
     """Search, rows, and the row in hand."""
-    verdicts = [("Any verdict", words.ALL), *((v, k) for k, v in flag_words.VERDICTS.items())]
-    reasons = [("Any reason", words.ALL), *((v, k) for k, v in flag_words.REASONS.items())]
+    verdicts = [("Any verdict", ALL), *((v, k) for k, v in flag_words.VERDICTS.items())]
+    reasons = [("Any reason", ALL), *((v, k) for k, v in flag_words.REASONS.items())]
     parts: dict = {}
     with gr.Row(elem_id="find"):
         parts["search"] = gr.Textbox(
@@ -195,11 +196,11 @@ def _table() -> dict:
         )
         for name, choices in (("find_verdict", verdicts), ("find_reason", reasons)):
             parts[name] = gr.Dropdown(
-                choices, value=words.ALL, show_label=False, container=False, elem_id=name
+                choices, value=ALL, show_label=False, container=False, elem_id=name
             )
         parts["find_who"] = gr.Dropdown(
-            [("Anybody", words.ALL)],
-            value=words.ALL,
+            [("Anybody", ALL)],
+            value=ALL,
             show_label=False,
             container=False,
             elem_id="find_who",
@@ -260,7 +261,7 @@ def _export() -> dict:
 
 
 def _all(label: str, elem_id: str) -> gr.Dropdown:
-    return gr.Dropdown([("All", words.ALL)], value=words.ALL, label=label, elem_id=elem_id)
+    return gr.Dropdown([("All", ALL)], value=ALL, label=label, elem_id=elem_id)
 
 
 def _title(text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adaclip.annotations.queue import ALL
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from demo.annotate import words
@@ -39,9 +40,9 @@ class Search:
     """What is looked for; "all" and "" are no filter."""
 
     text: str = ""
-    verdict: str = words.ALL
-    reason: str = words.ALL
-    annotator: str = words.ALL
+    verdict: str = ALL
+    reason: str = ALL
+    annotator: str = ALL
     page: int = 0
 
 
@@ -152,9 +153,9 @@ def _history(store: AnnotationStore, event_id: Any) -> Sequence[Annotation]:
 
 def _fits(a: Annotation, search: Search) -> bool:
     return (
-        search.verdict in (words.ALL, a.verdict)
-        and search.reason in (words.ALL, a.reason_code)
-        and search.annotator in (words.ALL, a.annotator)
+        search.verdict in (ALL, a.verdict)
+        and search.reason in (ALL, a.reason_code)
+        and search.annotator in (ALL, a.annotator)
     )
 
 

@@ -12,11 +12,11 @@ from demo.annotate.desk import DeskActions
 from demo.annotate.review import Settings
 from demo.annotate.tab import AnnotateTab
 from demo.annotate.table import Search
-from demo.detect.tab import DetectTab
 from demo.flag.bar import FLAGS
 from demo.page.events import DISPLAY, PRIVATE, SAVE_FILE
 from demo.page.guard import Answers, guarded, signed
 from demo.services import Services
+from demo.visitor.controls import VisitorControls
 
 # The person's name is the browser's: it comes along as the last input.
 _NAMED = """(...values) => {
@@ -31,8 +31,8 @@ ANNOTATE: dict[str, Any] = {**PRIVATE, "concurrency_id": "annotate", "concurrenc
 class AnnotateWiring:
     """Connects one AnnotateTab to its actions; the Detect tab's pictures are one of its sources."""
 
-    def __init__(self, tab: AnnotateTab, detect: DetectTab, services: Services) -> None:
-        self._tab, self._detect = tab, detect
+    def __init__(self, tab: AnnotateTab, visitor: VisitorControls, services: Services) -> None:
+        self._tab, self._visitor = tab, visitor
         self._review, self._desk = ReviewActions(services), DeskActions(services)
         fields = {k: v for k, v in vars(tab).items() if k not in ("flag", "exports")}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
@@ -50,7 +50,7 @@ class AnnotateWiring:
         self._wire_files()
 
     def _wire_queue(self, opened: gr.Tab) -> None:
-        tab, batch = self._tab, self._detect.key
+        tab, batch = self._tab, self._visitor.key
 
         def arrive(key: str, source: Any) -> Screen:
             return self._review.arrive(key, source)
@@ -79,7 +79,7 @@ class AnnotateWiring:
             self._outputs,
             **ANNOTATE,
         )
-        what = [batch, tab.source, tab.other, self._detect.checkpoint, self._detect.class_name]
+        what = [batch, tab.source, tab.other, self._visitor.checkpoint, self._visitor.class_name]
         started = tab.start.click(
             self._answer.steps(start),
             [*what, *self._settings, tab.person],

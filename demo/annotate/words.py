@@ -5,6 +5,8 @@ Text that holds values is a function; its callers escape what users typed.
 
 from __future__ import annotations
 
+from adaclip.annotations.queue import ALL
+
 NOTHING_TO_UNDO = "There is nothing of this session left to undo."
 
 # The Annotate tab.
@@ -14,7 +16,6 @@ ORDERS = {
     "disagreement": "Checkpoints disagree first",
     "random": "At random",
 }
-ALL = "all"
 WAITING, DONE = "waiting", "done"
 SHOW = {WAITING: "Not judged by me", ALL: "All"}
 SESSION_SOURCE, KEPT_SOURCE = "session", "kept"
@@ -23,9 +24,6 @@ SOURCE_KEPT = "Pictures kept with annotations"
 UNKNOWN_SOURCE = "That source is not on offer any more. Choose another one."
 UNKNOWN_ROW = "This annotation is no longer in the list. Search again."
 SOURCE_EMPTY = "There are no judged pictures here. Press Detect on the Detect tab first."
-NEEDS_SECOND_RUN = (
-    "For disagreement choose a second run of the same pictures, made with another checkpoint."
-)
 NO_COMMON = "The two runs have no picture in common."
 BENCHMARK_TOO = (
     "Benchmark test images, too (a model trained on them cannot be measured on them any more)"

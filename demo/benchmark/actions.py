@@ -6,6 +6,7 @@ parts that depend on it as stale; those of the open view are drawn, the others w
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -18,13 +19,19 @@ from adaclip.runs.results import Run
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.screens import Screen, Screens
-from demo.benchmark.select import threshold_of
+from demo.benchmark.select import Known, threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.flag.flagging import Subject
 from demo.look import SLIDER_STEP, is_number
 from demo.page import messages
 from demo.runs.library import Holdings, Library
 from demo.services import Services
+
+
+@functools.lru_cache(maxsize=1)
+def known_of(holdings: Holdings) -> Known:
+    """What an address may name; made once for each reading of the library."""
+    return Known.of(holdings.newest, holdings.cards, holdings.published)
 
 
 class BenchmarkActions:
@@ -42,7 +49,7 @@ class BenchmarkActions:
         key, desk = self._desks.get(key)
         holdings = self._library.holdings()
         with desk.lock:
-            desk.follow(str(query or ""), holdings.known)
+            desk.follow(str(query or ""), known_of(holdings))
             return {"key": key, **self._draw(desk, holdings, step=False, arriving=True)}
 
     # Clicks.
@@ -77,7 +84,7 @@ class BenchmarkActions:
         if patch.get("dataset") and "run" not in patch:  # its newest run, where there is one
             ours = (run for run in holdings.newest if run.dataset == patch["dataset"])
             patch = {**patch, "run": next((run.id for run in ours), "")}
-        selection, notes = holdings.known.apply(desk.selection, patch)
+        selection, notes = known_of(holdings).apply(desk.selection, patch)
         before, desk.notes = desk.view, tuple(notes)
         step = desk.look_at(selection)
         into = {"run", "class", "image", "outcome", "scores"} & set(patch)
@@ -169,7 +176,7 @@ class BenchmarkActions:
         key, desk = self._desks.get(key)
         with desk.lock:
             holdings = self._library.holdings()
-            selection, notes = holdings.known.apply(desk.selection, patch)
+            selection, notes = known_of(holdings).apply(desk.selection, patch)
             if selection == desk.selection and not notes:
                 return {}
             desk.notes = tuple(notes)
@@ -188,7 +195,7 @@ class BenchmarkActions:
             holdings = self._library.holdings()
             run = desk.selection.run
             if run is None or run not in holdings.runs:
-                desk.look_at(holdings.known.default())
+                desk.look_at(known_of(holdings).default())
             desk.stale |= {"controls", "table", "charts", "compare"}
             return {"key": key, **self._draw(desk, holdings, step=False)}
 

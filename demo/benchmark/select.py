@@ -109,8 +109,8 @@ class Known:
 
     @classmethod
     def of(cls, runs: Sequence[RunLike], cards: Mapping[str, Any], published: Any) -> Known:
-        """From the runs read, the dataset cards and the published results."""
-        newest = sorted(runs, key=lambda run: str(run.results.get("created_utc") or ""))[::-1]
+        """From the runs read, newest first, the dataset cards and the published results."""
+        newest = list(runs)
         known_runs = {
             run.id: (
                 str(run.results.get("dataset")),

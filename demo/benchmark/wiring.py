@@ -12,13 +12,13 @@ from demo.benchmark.actions import BenchmarkActions
 from demo.benchmark.measure import MeasureActions
 from demo.benchmark.screens import Screen
 from demo.benchmark.tab import BenchmarkTab
-from demo.detect.wiring import DetectWiring
 from demo.flag.bar import wire_flag_bar
 from demo.page.events import PRIVATE, SAVE_FILE
 from demo.page.guard import Answers, guarded, signed
 from demo.runs import files as benchmark_files
 from demo.runs.jobs import JobBoard
 from demo.services import Services
+from demo.visitor.controls import VisitorControls
 
 LOOK: dict[str, Any] = {**PRIVATE, "concurrency_id": "benchmark", "concurrency_limit": 4}
 # Each click and each step back counts, also one that comes before the answer to the last.
@@ -41,16 +41,16 @@ class BenchmarkWiring:
         self._parts: dict[str, Any] = {**fields, **tab.exports, **flag}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
 
-    def wire(self, detect: DetectWiring) -> None:
+    def wire(self, visitor: VisitorControls) -> None:
         """All events of the tab; a picture of a run can be opened in the Detect tab."""
         tab = self._tab
-        self._wire_link(tab, detect)
+        self._wire_link(tab, visitor)
         self._wire_controls(tab)
         self._wire_measuring(tab)
         self._wire_files(tab)
         wire_flag_bar(tab.flag, self._services, self._do.subject, [tab.key])
 
-    def _wire_link(self, tab: BenchmarkTab, detect: DetectWiring) -> None:
+    def _wire_link(self, tab: BenchmarkTab, visitor: VisitorControls) -> None:
         def arrive(event: gr.EventData, key: str) -> Screen:
             screen = self._do.arrive(key, (event._data or {}).get("query"))
             return screen | self._measure.seen(screen["key"])
@@ -71,8 +71,8 @@ class BenchmarkWiring:
         tab.link.act(self._answer.once(act), tab.key, self._outputs, **EACH)
         tab.link.steer(self._answer.once(steer), tab.key, self._outputs, **EACH)
         named = signed(guarded(to_detect), to_detect)
-        handed = tab.link.hand_over(named, None, detect.tab.class_name, **LOOK)
-        detect.wire_card(handed.success)
+        handed = tab.link.hand_over(named, None, visitor.class_name, **LOOK)
+        visitor.refresh_card(handed.success)
 
     def _wire_controls(self, tab: BenchmarkTab) -> None:
         do = self._do

@@ -16,7 +16,7 @@ from adaclip.types import Threshold, Verdict
 from demo.batch import RUNNING, Batch, Item, threshold_of
 from demo.page import messages
 from demo.page.icons import icon
-from demo.page.parts import _plain_chip, chip, device_text, score_text
+from demo.page.parts import chip, device_text, plain_chip, score_text
 from demo.visitor.pictures import Findings, min_area_px, thumbnail_of
 from demo.visitor.runner import seconds_left
 
@@ -27,12 +27,12 @@ _SHOWN_REGIONS = 30
 def verdict_bar(batch: Batch | None) -> str:
     """What is said of the selected picture, or what is going on, or what to do next."""
     if batch is None:
-        return _bar("idle", _plain_chip("idle", "No picture yet"), messages.DROP_HINT)
+        return _bar("idle", plain_chip("idle", "No picture yet"), messages.DROP_HINT)
     item = batch.current
     if item.error:
         return _bar(
             "failed",
-            _plain_chip("failed", "Not read"),
+            plain_chip("failed", "Not read"),
             messages.OTHERS_GO_ON if len(batch.items) > 1 else messages.TRY_ANOTHER,
         )
     if item.detection is None:
@@ -44,14 +44,14 @@ def verdict_bar(batch: Batch | None) -> str:
 
 def _bar_without_result(batch: Batch) -> str:
     if batch.phase == "failed":
-        return _bar("failed", _plain_chip("failed", "Stopped"), esc(batch.message))
+        return _bar("failed", plain_chip("failed", "Stopped"), esc(batch.message))
     if batch.phase in RUNNING:
         word = {"waiting": "Waiting", "loading": "Loading", "running": "Looking"}[batch.phase]
-        return _bar("busy", _plain_chip("busy", f"{word}…"), esc(batch.message))
+        return _bar("busy", plain_chip("busy", f"{word}…"), esc(batch.message))
     if batch.phase == "cancelled":
-        return _bar("idle", _plain_chip("idle", "Cancelled"), "This picture was not run.")
+        return _bar("idle", plain_chip("idle", "Cancelled"), "This picture was not run.")
     text = f"{messages.pictures_ready(len(batch.items))}. Name the object and press Detect."
-    return _bar("idle", _plain_chip("idle", "Ready"), esc(text))
+    return _bar("idle", plain_chip("idle", "Ready"), esc(text))
 
 
 def _bar(state: str, chip_html: str, main: str, facts: str = "") -> str:
@@ -214,7 +214,7 @@ def _listing_row(index: int, item: Item, batch: Batch, threshold: Threshold, fla
         )
     elif item.error:
         reason = esc(bare_reason(item))
-        failed = _plain_chip("failed", "Not read")
+        failed = plain_chip("failed", "Not read")
         cells = f'<td data-v="-1" colspan="4">{failed}<span class="reason">{reason}</span></td>'
     else:
         word = "not run" if batch.phase in ("cancelled", "failed") else "waiting"

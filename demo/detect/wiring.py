@@ -19,6 +19,7 @@ from demo.page.events import DEVICE, DISPLAY, EACH, PRIVATE, SAVE_FILE
 from demo.page.guard import Answers, guarded
 from demo.services import Services
 from demo.visitor import intake
+from demo.visitor.controls import VisitorControls
 
 # On a narrow screen the answer is below the fold: go there.
 _SHOW_STAGE = """() => {
@@ -47,6 +48,17 @@ class DetectWiring:
         self._choice: list[Any] = [tab.key, tab.checkpoint, tab.class_name]
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
         self._look += [tab.opacity, tab.colour_map, tab.scale]
+
+    @property
+    def controls(self) -> VisitorControls:
+        """What the other tabs use of this one."""
+        tab = self.tab
+        return VisitorControls(
+            key=tab.key,
+            checkpoint=tab.checkpoint,
+            class_name=tab.class_name,
+            refresh_card=self.wire_card,
+        )
 
     def wire(self, page: gr.Blocks) -> None:
         """All events of the tab on its page."""

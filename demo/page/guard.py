@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
@@ -12,7 +13,8 @@ import gradio as gr
 
 from adaclip.errors import AdaClipError
 from demo.page import messages
-from demo.visitor.runner import logged, logger
+
+logger = logging.getLogger(__name__)
 
 
 def guarded(handler: Callable[..., Any]) -> Callable[..., Any]:

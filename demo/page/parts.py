@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
+
 from adaclip.types import Verdict
-from demo.detect.view import esc
 from demo.page import messages
 from demo.page.icons import ICONS
+
+esc = html.escape
 
 
 def score_text(score: float) -> str:
@@ -19,7 +22,8 @@ def chip(verdict: Verdict) -> str:
     return f'<span class="chip {verdict.value}">{ICONS[verdict.value]}{word}</span>'
 
 
-def _plain_chip(state: str, word: str) -> str:
+def plain_chip(state: str, word: str) -> str:
+    """A chip that is no verdict: waiting, failed, done."""
     return f'<span class="chip {state}">{ICONS[state]}{esc(word)}</span>'
 
 

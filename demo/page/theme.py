@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def theme() -> gr.themes.Base:

@@ -14,7 +14,6 @@ import pandas as pd
 from adaclip.errors import AdaClipError
 from adaclip.runs.results import RESULTS, Run, list_runs
 from adaclip.runs.scores import ScoreBook
-from demo.benchmark.select import Known
 from demo.services import Services
 
 _COLUMNS = ("method", "venue", "year", "training_data", "protocol", "dataset", "class_name")
@@ -23,7 +22,7 @@ NOTHING_PUBLISHED = pd.DataFrame(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Holdings:
     """One reading. `problems`: a sentence for each thing that could not be read."""
 
@@ -31,12 +30,11 @@ class Holdings:
     cards: Mapping[str, Any] = field(default_factory=dict)
     published: pd.DataFrame = field(default_factory=lambda: NOTHING_PUBLISHED)
     problems: tuple[str, ...] = ()
-    known: Known = field(default_factory=Known)
 
     @property
     def newest(self) -> list[Run]:
         """All runs, the newest first."""
-        return [self.runs[run_id] for run_id in self.known.runs]
+        return sorted(self.runs.values(), key=_created)[::-1]
 
 
 class Library:
@@ -76,20 +74,22 @@ class Library:
                 problems.append(str(error))
         # A run that has just begun has no pictures and no values: it is listed where it is made.
         shown = [run for run in runs if run.complete]
-        known = Known.of(shown, cards, published)
         return Holdings(
             runs={run.id: run for run in shown},
             cards=cards,
             published=published,
             problems=tuple(problems),
-            known=known,
         )
 
     def unfinished(self) -> list[Run]:
         """Runs that were stopped or are being made, newest first."""
         runs, _ = list_runs(self._services.run_roots[:1])
         waiting = [run for run in runs if not run.complete]
-        return sorted(waiting, key=lambda run: str(run.results["created_utc"]), reverse=True)
+        return sorted(waiting, key=_created, reverse=True)
+
+
+def _created(run: Run) -> str:
+    return str(run.results.get("created_utc") or "")
 
 
 def _marks(roots: Sequence[Path]) -> dict[Path, tuple[int, int]]:

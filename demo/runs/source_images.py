@@ -1,4 +1,4 @@
-"""A run's pictures and maps where they lie: joined to a folder this server may show, never beyond."""
+"""A run's pictures and maps where they lie: below a folder this server may show."""
 
 from __future__ import annotations
 

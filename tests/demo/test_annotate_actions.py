@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from adaclip.annotations.queue import ALL
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError
@@ -148,7 +149,7 @@ def test_filters_by_verdict_and_person(do, services):
     screen = do.arrange(key, Settings(show="FP"))
     assert "1 / 1" in names(screen)
     assert "dark.png" in names(screen)
-    screen = do.arrange(key, Settings(show=words.ALL, annotator="ann"))
+    screen = do.arrange(key, Settings(show=ALL, annotator="ann"))
     assert "1 / 2" in names(screen)
     with pytest.raises(InputError, match="filters"):
         do.arrange(key, Settings(show="TN"))

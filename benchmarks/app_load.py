@@ -1,6 +1,6 @@
 """The running app under load: start-up, first result, and eight clients with two checkpoints.
 
-    python -m tests.benchmarks.app_load --seconds 120
+    python -m benchmarks.app_load --seconds 120
 
 Starts `app.py` as a user would, on this machine only. The second checkpoint has random weights:
 it is here to be told apart, not to detect.
@@ -27,7 +27,7 @@ from PIL import Image
 from adaclip import load_detector
 from tests.tiny import write_tiny
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 CLIENTS, TOLERANCE = 8, 1e-3
 # More than the page remembers, and every client elsewhere in the row: the engine has to answer.
 PICTURES = 160

@@ -1,7 +1,7 @@
 """Seconds per image: ours against the straightforward way, in one run.
 
-    python -m tests.benchmarks.speed                              # ViT-L-14-336, random weights
-    python -m tests.benchmarks.speed --lite                       # the shipped checkpoint
+    python -m benchmarks.speed                              # ViT-L-14-336, random weights
+    python -m benchmarks.speed --lite                       # the shipped checkpoint
 
 The straightforward way computes the same values in fp32, with sentences of all 77 tokens, one
 image at a time, and with attention weights kept, as the published code does. Random weights are

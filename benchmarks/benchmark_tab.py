@@ -1,6 +1,6 @@
 """Times the benchmark page on made-up runs. From the repository's root:
 
-    python -m tests.benchmarks.benchmark_tab [--runs 50] [--rows 200000] [--no-browser]
+    python -m benchmarks.benchmark_tab [--runs 50] [--rows 200000] [--no-browser]
 
 Its runs are made in a temporary folder and read from there, as the page reads its own. First the
 page's Python alone; then `app.py` and a real Chromium, from the click to the charts painted.
@@ -21,11 +21,11 @@ import pandas as pd
 from adaclip.runs import Run, list_runs, read_run
 from adaclip.runs.compare import compare
 from adaclip.runs.scores import ScoreBook
+from benchmarks import benchmark_browser
 from demo.benchmark import figures
 from demo.benchmark import html as pages
 from demo.benchmark import table as tables
 from demo.benchmark.select import Known, Selection, images_page
-from tests.benchmarks import benchmark_browser
 from tests.demo import benches
 
 CLASSES = 15

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.app_load import ROOT, wait_for_page
+from benchmarks.app_load import ROOT, wait_for_page
 from tests.e2e.browsing import ARGUMENTS, CHROMIUM
 
 # From the next press of a button until `done` holds and two frames have been painted; milliseconds.

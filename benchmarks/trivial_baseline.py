@@ -1,6 +1,6 @@
 """What no model at all achieves: how far a pixel's grey value is from its image's mean.
 
-    python -m tests.benchmarks.trivial_baseline mvtec/ deepcrack/
+    python -m benchmarks.trivial_baseline mvtec/ deepcrack/
 
 An accuracy means little unless it beats this. Image / pixel AUROC in % at each image's own size,
 the mean over classes; the image score is the mean of the highest hundredth of the map.

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.benchmarks.app_load import ROOT, wait_for_page
+from benchmarks.app_load import ROOT, wait_for_page
 
 STARTS, FLAGS = 3, 12
 SHEETS = {

@@ -1,6 +1,6 @@
 """What the class name is worth: the same images under right, wrong, foreign and empty names.
 
-    python -m tests.benchmarks.class_names mvtec/ visa/ --limit 20
+    python -m benchmarks.class_names mvtec/ visa/ --limit 20
 
 Every image is encoded once and compared with each name's sentences. Image / pixel AUROC in %.
 """

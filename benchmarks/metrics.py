@@ -1,6 +1,6 @@
 """Our AUROC, average precision and max-F1 against scikit-learn's: time, memory, agreement.
 
-    python -m tests.benchmarks.metrics [--pixels 20000000] [--abnormal 0.03] [--spilled 4]
+    python -m benchmarks.metrics [--pixels 20000000] [--abnormal 0.03] [--spilled 4]
 
 Both are timed in this one run on the same float32 values, each from values and labels to the three
 figures; processor time too, which a busy machine does not stretch. Memory is the highest extra of

@@ -1,6 +1,6 @@
 """The annotation store under many rows and many kills: times, and whether anything is lost.
 
-    python -m tests.benchmarks.annotations [--rows 50000] [--appends 200] [--kills 1000]
+    python -m benchmarks.annotations [--rows 50000] [--appends 200] [--kills 1000]
                                            [--folder DIR] [--no-page]
 
 Adding and undoing are timed with all those rows in the store, each until it is on disk; another
@@ -26,8 +26,8 @@ import numpy as np
 
 from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.annotations.thresholds import suggest
+from benchmarks.annotation_page import measure_page
 from tests.annotations.samples import row
-from tests.benchmarks.annotation_page import measure_page
 
 REASONS = ("edge", "reflection", "background", "texture", "print", "dirt", "other")
 
