@@ -113,7 +113,7 @@ def shell_params(
         "theme": theme(),
         "css": "\n".join(asset(name) for name in STYLES),
         "js": asset("keys.js"),
-        "head": asset("head.html"),
+        "head": f"{asset('head.html')}<script>{asset('dom.js')}</script>",
         "favicon_path": str(Path(__file__).parent / "assets" / "favicon.svg"),
         "ssr_mode": False,
         "show_error": False,

@@ -23,6 +23,7 @@ from demo.flag.flagging import Subject
 from demo.page import messages
 from demo.page.icons import icon
 from demo.page.parts import chip, score_text
+from demo.page.templates import render
 
 if TYPE_CHECKING:
     from demo.annotate.review import Review
@@ -41,10 +42,7 @@ def empty_stage() -> str:
 
 def problem_stage(problem: str) -> str:
     """In place of a picture that cannot be shown: why."""
-    return (
-        f'<div class="hero error">{icon("failed")}<h2>This picture cannot be shown</h2>'
-        f"<p>{esc(problem)}</p></div>"
-    )
+    return render("problem", title="This picture cannot be shown", text=problem)
 
 
 def busy_stage(text: str, share: float) -> str:

@@ -1,11 +1,5 @@
 // The review's stage: hide and show what was predicted, previous and next by key.
-const typing = (node) =>
-  node?.isContentEditable || node?.tagName === "TEXTAREA" || node?.tagName === "SELECT" ||
-  (node?.tagName === "INPUT" && !["checkbox", "radio", "button", "file"].includes(node.type));
-const press = (id) => {
-  const button = document.querySelector(`#${id}`);
-  if (button && !button.disabled && button.offsetParent) button.click();
-};
+const { typing, press } = window.dom;
 const compare = (bare) => element.classList.toggle("bare", bare);
 element.addEventListener("click", (event) => {
   if (event.target.closest(".look:not(.plain)")) compare();

@@ -15,6 +15,7 @@ from adaclip.types import CheckpointInfo
 from demo.flag import words as flag_words
 from demo.page import messages
 from demo.page.icons import icon
+from demo.page.templates import render
 from demo.services import Example
 from demo.visitor.pictures import thumbnail
 
@@ -212,10 +213,7 @@ def small_note(text: str) -> str:
 
 def error_panel(text: str) -> str:
     """In place of a picture that cannot be shown: what is wrong with it."""
-    return (
-        f'<div class="hero error">{icon("failed")}<h2>This picture cannot be read</h2>'
-        f"<p>{esc(text)}</p></div>"
-    )
+    return render("problem", title="This picture cannot be read", text=text)
 
 
 def fetch_progress(text: str, share: float | None) -> str:
