@@ -39,7 +39,7 @@ def known() -> Known:
         some_run("new", created_utc="2026-02-01T00:00:00Z"),
         some_run("unfinished", created_utc="2026-03-01T00:00:00Z", complete=False),
     ]
-    return Known.of(runs, cards(), published())
+    return Known.of(runs[::-1], cards(), published())
 
 
 def by_hand(selection: Selection, frame: pd.DataFrame, threshold: float) -> list[str]:
