@@ -10,11 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaclip.annotations.record import Annotation, truth_of
+from adaclip.annotations.settlements import Item, item_of, settlements
 from adaclip.errors import InputError
 
 UNSURE = "unsure"
-# What two people can judge alike: a picture of a class, whichever checkpoint looked at it.
-_Item = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +37,15 @@ class PairAgreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
-    """One picture of a class on which judgements differ, with everybody's latest one."""
+    """One picture of a class on which judgements differ, with everybody's latest one.
+
+    `settlement` is what it was settled with, None while it is open.
+    """
 
     pixel_sha256: str
     class_name: str
     annotations: tuple[Annotation, ...]
+    settlement: Annotation | None = None
 
     @property
     def rel_path(self) -> str:
@@ -105,10 +108,12 @@ def pairs(
     `annotations` are current ones; `mask_of` gives a row's region, None to leave regions out.
     Of several by one person on one picture (of several checkpoints) the latest counts.
     """
-    by_person: dict[str, dict[_Item, Annotation]] = {}
+    by_person: dict[str, dict[Item, Annotation]] = {}
     for row in annotations:
+        if row.settled:
+            continue  # made with the others' verdicts in sight
         items = by_person.setdefault(row.annotator, {})
-        item = (row.pixel_sha256, row.class_name)
+        item = item_of(row)
         if item not in items or items[item].ts_utc <= row.ts_utc:
             items[item] = row
     found = []
@@ -121,10 +126,17 @@ def pairs(
 
 
 def disagreements(annotations: Iterable[Annotation]) -> list[Disagreement]:
-    """The pictures that people judge differently, most contested first, then the latest."""
-    latest: dict[_Item, dict[str, Annotation]] = {}
-    for row in annotations:
-        people = latest.setdefault((row.pixel_sha256, row.class_name), {})
+    """The pictures that people judge differently, most contested first, then the latest.
+
+    Those that were settled come last.
+    """
+    rows = list(annotations)
+    settled = settlements(rows)
+    latest: dict[Item, dict[str, Annotation]] = {}
+    for row in rows:
+        if row.settled:
+            continue
+        people = latest.setdefault(item_of(row), {})
         if row.annotator not in people or people[row.annotator].ts_utc <= row.ts_utc:
             people[row.annotator] = row
     found = [
@@ -132,12 +144,13 @@ def disagreements(annotations: Iterable[Annotation]) -> list[Disagreement]:
             pixel_sha256=digest,
             class_name=class_name,
             annotations=tuple(sorted(people.values(), key=lambda row: row.ts_utc)),
+            settlement=settled.get((digest, class_name)),
         )
         for (digest, class_name), people in latest.items()
-        if len({judgement(row) for row in people.values()}) > 1
+        if (digest, class_name) in settled or len({judgement(row) for row in people.values()}) > 1
     ]
     found.sort(key=lambda each: each.annotations[-1].ts_utc, reverse=True)
-    return sorted(found, key=lambda each: -each.opposed)
+    return sorted(found, key=lambda each: (each.settlement is not None, -each.opposed))
 
 
 def _pair(

@@ -2,7 +2,8 @@
 
 Everybody's verdicts on a picture of a class become one label: normal where they call it a false
 alarm or a correct pass, anomalous where they call it a correct alarm or a missed defect. Where
-they are not sure, or not of one mind, it is left out. The region is the one drawn last.
+they are not sure, or not of one mind, it is left out, unless somebody has settled it. The region
+is the one drawn last.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from adaclip.annotations.record import Annotation, Truth, truth_of
+from adaclip.annotations.settlements import decided
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.cards import SYNTHETIC_KEY, cards
 from adaclip.data.images import pixel_sha256, read_image
@@ -85,7 +87,7 @@ def select(store: AnnotationStore, *, include_datasets: Collection[str] = ()) ->
         if is_benchmark(event):
             tests.setdefault(event.pixel_sha256, set()).add(event.dataset)
     groups: dict[tuple[str, str], list[Annotation]] = {}
-    for row in current:
+    for row in decided(current):
         groups.setdefault((row.pixel_sha256, row.class_name), []).append(row)
     items: list[Labelled] = []
     left_out: list[LeftOut] = []

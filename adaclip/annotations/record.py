@@ -35,6 +35,8 @@ REASONS = {
 PREDICTED = {"OK": "normal", "REVIEW": "review", "ANOM": "anomalous"}
 ACTIONS = ("label", "retract")
 REGION_KINDS = ("none", "mask", "bbox")
+# How the queue policy of a settlement ends (see settlements.py).
+SETTLED = "settled"
 
 MAX_COMMENT, MAX_NAME = 2000, 80
 _MAX_SIDE = 1 << 20
@@ -123,8 +125,18 @@ class Annotation:
     queue_policy: str = ""
 
     @property
+    def settled(self) -> bool:
+        """True for a settlement: it counts whatever others say of the picture."""
+        return self.queue_policy.endswith(SETTLED)
+
+    @property
     def key(self) -> Key:
-        """Annotations of one key are of the same thing by the same person: the last one holds."""
+        """Annotations of one key are of the same thing by the same person: the last one holds.
+
+        Settlements of a picture of a class have one key, whoever made them.
+        """
+        if self.settled:
+            return (self.pixel_sha256, self.class_name, "", "")
         return (self.pixel_sha256, self.class_name, self.checkpoint_id, self.annotator)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaclip.annotations.record import Annotation, truth_of
+from adaclip.annotations.settlements import decided
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from adaclip.metrics.alarms import just_above
@@ -103,7 +104,7 @@ def suggest(
     if not 0.5 <= quantile < 1.0:
         raise InputError(f"the quantile is {quantile}; it has to be from 0.5 to below 1")
     groups: dict[tuple[str, str], list[Annotation]] = defaultdict(list)
-    for row in annotations:
+    for row in decided(annotations):
         groups[spoken(row.class_name), row.checkpoint_id].append(row)
     return [
         _suggestion(class_name, checkpoint, rows, quantile, resamples)
@@ -114,7 +115,7 @@ def suggest(
 def quality(annotations: Iterable[Annotation]) -> list[Quality]:
     """For each class among current annotations, what is still needed, by name in words."""
     groups: dict[str, list[Annotation]] = defaultdict(list)
-    for row in annotations:
+    for row in decided(annotations):
         groups[spoken(row.class_name)].append(row)
     return [_quality(class_name, rows) for class_name, rows in sorted(groups.items())]
 

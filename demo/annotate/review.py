@@ -228,7 +228,7 @@ def judged_by(current: Iterable[Annotation], annotator: str) -> set[Key]:
     """What a person has judged, as queues call it."""
     keys: set[Key] = set()
     for a in current:
-        if a.annotator == annotator:
+        if a.annotator == annotator and not a.settled:
             keys |= keys_of(a)
     return keys
 

@@ -298,6 +298,8 @@ def mark(annotation: Annotation) -> str:
     }
     said = flag_words.VERDICTS.get(annotation.verdict, annotation.verdict)
     parts = [esc(said), esc(reason), "region" if annotation.region_kind == "mask" else ""]
+    if annotation.settled:  # nobody's own word, so the bar does not read it
+        return f"<li><b>{esc(annotation.annotator)}</b> settled: {esc(said)}</li>"
     text = " · ".join(part for part in parts if part)
     return f"<li {_data(facts)}><b>{esc(annotation.annotator)}</b> {text}</li>"
 
@@ -308,7 +310,7 @@ def row_cell(row: int, subject: str, alarm: bool, said: Sequence[Annotation]) ->
     label = flag_words.CHOICES[choice][1]
     marks = "".join(
         f'<span class="tag {esc(a.verdict)}" title="{esc(a.annotator)}" '
-        f"{_data({'by': a.annotator, 'event': a.event_id})}>"
+        f"{_data({} if a.settled else {'by': a.annotator, 'event': a.event_id})}>"
         f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span>"
         for a in said
     )

@@ -187,7 +187,8 @@ def annotation_of(
 
 def mine(store: AnnotationStore, subject: Subject, annotator: str) -> Annotation | None:
     """The person's current annotation of a subject."""
-    return next((a for a in marks(store, subject) if a.annotator == annotator), None)
+    said = marks(store, subject)
+    return next((a for a in said if a.annotator == annotator and not a.settled), None)
 
 
 def marks(store: AnnotationStore, subject: Subject) -> list[Annotation]:
