@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from adaclip.logits import logit, sigmoid
 
 
 class Verdict(enum.StrEnum):
@@ -37,8 +38,7 @@ class Threshold:
         """The anomaly score from which an image is at least to be reviewed, 0-1."""
         if not 0.0 < self.value < 1.0:
             return self.value
-        logit = math.log(self.value / (1.0 - self.value)) - self.review_band
-        return 1.0 / (1.0 + math.exp(-logit))
+        return sigmoid(logit(self.value) - self.review_band)
 
     def verdict(self, anomaly_score: float) -> Verdict:
         """Anomalous from `value` on, review from `review_value` on, else normal."""

@@ -15,7 +15,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
 # Rooms of one floor do not import each other; a room may import every room on a lower floor.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("adaclip.errors", "adaclip.text"),
+    ("adaclip.errors", "adaclip.text", "adaclip.logits"),
     ("adaclip.types", "adaclip.config"),
     ("adaclip.metrics", "adaclip.data", "adaclip.storage"),
     ("adaclip.model", "adaclip.maps", "adaclip.checkpoints", "adaclip.synthetic"),

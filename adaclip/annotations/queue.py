@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from adaclip.errors import InputError
+from adaclip.logits import logit
 
 ALL = "all"  # no filter
 NEEDS_SECOND_RUN = (
@@ -143,8 +143,7 @@ def _disagreement(item: QueueItem) -> tuple:
 
 
 def _logit(value: float | None) -> float:
-    inside = min(max(0.5 if value is None else value, _SURE), 1.0 - _SURE)
-    return math.log(inside / (1.0 - inside))
+    return logit(0.5 if value is None else value, within=_SURE)
 
 
 def _digest(seed: int, item: QueueItem) -> bytes:

@@ -8,7 +8,6 @@ folder.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import shlex
 import zipfile
@@ -25,6 +24,7 @@ from adaclip.checkpoints.published import (
 )
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
+from adaclip.logits import logit, sigmoid
 from adaclip.storage.atomic import recorded_sha256
 from adaclip.types import CheckpointInfo, Threshold
 
@@ -390,9 +390,7 @@ def _mean_in_logits(values: Sequence[float]) -> float:
     """0-1; the ends, whose logits are infinite, are moved in by a millionth."""
     if len(set(values)) == 1:
         return values[0]
-    inner = [min(max(value, 1e-6), 1 - 1e-6) for value in values]
-    mean = sum(math.log(value / (1 - value)) for value in inner) / len(inner)
-    return 1 / (1 + math.exp(-mean))
+    return sigmoid(sum(logit(value, within=1e-6) for value in values) / len(values))
 
 
 def _readable(name: str) -> str:

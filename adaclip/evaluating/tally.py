@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from adaclip.logits import sigmoid
 from adaclip.metrics.intervals import bootstrap_intervals
 from adaclip.metrics.pixels import MAX_VALUES, PixelMetrics, PixelResult
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
@@ -161,7 +162,7 @@ def image_level(
             entry["undefined"][f"{name}_interval"] = reason
     threshold = entry["max_f1_threshold"]
     if threshold is not None and logits:
-        threshold = 1 / (1 + math.exp(-max(threshold, -700.0)))
+        threshold = sigmoid(threshold)
     entry["max_f1_score"] = threshold
     return entry
 

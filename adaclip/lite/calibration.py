@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from adaclip.lite.model import run
 from adaclip.lite.pictures import PicturePairs
+from adaclip.logits import logit, sigmoid
 from adaclip.metrics.alarms import just_above
 from adaclip.metrics.ranking import Ranking, ranking
 from adaclip.model import scoring, text_prompts
@@ -40,7 +41,7 @@ class Judged:
 
     def threshold(self) -> dict[str, Any]:
         """The recommended threshold as it stands in a checkpoint's metadata."""
-        normal = 1 / (1 + np.exp(-self.margins[~self.anomalous].astype(np.float64)))
+        normal = sigmoid(self.margins[~self.anomalous].astype(np.float64))
         kinds = self.kinds[~self.anomalous]
         known = np.unique(kinds)
         cuts = [just_above(np.sort(normal[kinds == kind]), 1 - ALARMS) for kind in known]
@@ -50,14 +51,14 @@ class Judged:
             "value": value,
             "source": f"at most {ALARMS:.0%} of the normals of each of {len(known)} synthetic "
             f"kinds never trained on, {len(normal)} pictures",
-            "review_band": _logit(value) - _logit(review),
+            "review_band": logit(value) - logit(review),
         }
 
     def map_threshold(self) -> float:
         """The anomaly-map cut at which marked pixels overlap the masks best (max-F1)."""
         found = self._pixel_ranking()
         assert found.max_f1_threshold is not None  # there are defects among the pictures
-        return round(1 / (1 + math.exp(-found.max_f1_threshold)), 3)
+        return round(sigmoid(found.max_f1_threshold), 3)
 
     def _pixel_ranking(self) -> Ranking:
         return ranking(self.pixel_margins[~self.pixel_masks], self.pixel_margins[self.pixel_masks])
@@ -102,7 +103,3 @@ def _rounded_up(score: float) -> float:
     value = math.ceil(score * steps) / steps
     assert value < 1  # or nothing could be called anomalous
     return value
-
-
-def _logit(score: float) -> float:
-    return math.log(score / (1 - score))

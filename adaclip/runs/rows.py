@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from adaclip.errors import StoreError
+from adaclip.text import leads_out
 
 # A path that stays where it is joined to: relative, no "..", no backslash, no NUL.
-_LEADS_OUT = re.compile(r"^/|^[A-Za-z]:|\\|\x00|(?:^|/)\.\.(?:/|$)")
 _MAP_FILE = re.compile(r"maps/\d{6,}\.npz")
 _OPTIONAL = ("defect_type", "mask_rel_path", "map_file", "error")
 _LARGEST_SIDE = 1 << 31
@@ -133,11 +133,6 @@ def empty_table() -> pd.DataFrame:
 def is_map_file(text: str) -> bool:
     """True for a name that `map_file` may hold."""
     return _MAP_FILE.fullmatch(text) is not None
-
-
-def leads_out(rel_path: str) -> bool:
-    """True for a path that is not plainly below the folder it is joined to."""
-    return _LEADS_OUT.search(rel_path) is not None
 
 
 def _check(table: pd.DataFrame, name: str | Path) -> None:

@@ -14,6 +14,7 @@ from torch.nn.functional import adaptive_max_pool2d
 from adaclip.config import TrainMetric
 from adaclip.detecting.device import Device
 from adaclip.errors import AdaClipError, InputError
+from adaclip.logits import sigmoid
 from adaclip.metrics.ranking import METRICS, Ranking, ranking
 from adaclip.model import scoring
 from adaclip.training.data import TrainingImage
@@ -227,7 +228,7 @@ def _threshold(normals: np.ndarray, quantile: float) -> dict[str, Any]:
         return {"value": 0.5, "source": source, "review_band": 0.0}
     cut, review = np.quantile(normals.astype(np.float64), [quantile, _REVIEW_QUANTILE])
     return {
-        "value": float(1 / (1 + np.exp(-cut))),
+        "value": sigmoid(float(cut)),
         "source": f"{_ordinal(quantile)} percentile of {len(normals)} held-out normal images",
         "review_band": float(np.clip(cut - review, 0.0, _HIGHEST_BAND)),
     }

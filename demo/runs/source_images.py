@@ -12,6 +12,7 @@ import numpy as np
 
 from adaclip.data.images import load_image, pixel_sha256
 from adaclip.errors import AdaClipError, DatasetError
+from adaclip.logits import sigmoid
 from demo.services import Services
 
 # The bundled benchmark set is drawn, not read: this is its data_root.
@@ -58,8 +59,7 @@ def run_map(run: Any, row: Mapping[str, Any]) -> np.ndarray | None:
         return None
     if margin is None:
         return None
-    values = np.asarray(margin, dtype=np.float32)
-    return (1.0 / (1.0 + np.exp(-values))).astype(np.float32)
+    return sigmoid(np.asarray(margin, dtype=np.float32))
 
 
 def file_sha256(path: Path) -> str:
