@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import adaclip
+from adaclip.annotations.pictures import remember_roots
 from adaclip.annotations.store import AnnotationStore
 from adaclip.checkpoints import hub
 from adaclip.checkpoints.catalogue import catalogue, weights_home
@@ -35,16 +37,18 @@ def services_for(flags: argparse.Namespace, folder: Path) -> tuple[Services, tup
         defaults=defaults,
         run_roots=(runs, BUNDLED_RUNS),
         data_roots=tuple(flags.data_root),
-        annotations=_annotations(annotations),
+        annotations=_annotations(annotations, flags.data_root),
     )
     services.checkpoint(flags.checkpoint)  # an unknown id is refused now, not on the first click
     return services, (weights_home(), runs, annotations, *services.data_roots)
 
 
-def _annotations(folder: Path) -> AnnotationStore | None:
+def _annotations(folder: Path, data_roots: Sequence[Path]) -> AnnotationStore | None:
     """The store, its file not yet read; without one the page still detects."""
     try:
-        return AnnotationStore(folder, read=False)
+        store = AnnotationStore(folder, read=False)
+        remember_roots(store, data_roots)
+        return store
     except AdaClipError as error:
         logger.warning("annotations cannot be kept: %s", error)
         return None

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adaclip import cli
 from adaclip.annotations.exports import FORMATS
+from adaclip.annotations.pictures import remember_roots
 from adaclip.annotations.store import AnnotationStore
 from adaclip.annotations.thresholds import suggest
 from adaclip.cli.annotation_commands import KINDS
-from tests.annotations.samples import flag, row
+from tests.annotations.samples import flag, picture, row
 from tests.tiny import write_tiny
 
 
@@ -94,6 +96,33 @@ def test_import_makes_the_folder_and_says_what_it_skipped(store, tmp_path, capsy
     assert "8 rows added" in out
     assert "the last line was skipped" in err
     assert cli.main(["annotations", "import", str(tmp_path / "none"), *place]) == 2
+
+
+def test_pictures_of_a_reviewed_folder_are_found_or_the_error_names_data_root(tmp_path, capsys):
+    data = tmp_path / "data" / "nut/test/good"
+    data.mkdir(parents=True)
+    for number in range(2):
+        Image.fromarray(picture(number)).save(data / f"{number}.png")
+    store = AnnotationStore(tmp_path / "labels")
+    flag(store, 0, keep=False)
+    flag(store, 1, keep=False, verdict="TP")
+    wanted = ("export", "--format", "mvtec", "--out")
+    assert run(store, *wanted, tmp_path / "a") == 2
+    assert "name the folder with --data-root" in capsys.readouterr().err
+    assert run(store, "trainable") == 0
+    out, err = capsys.readouterr()
+    assert "0 of 2 reviewed pictures can be trained on" in out
+    assert "left out 2: its picture was not kept" in err
+    assert run(store, *wanted, tmp_path / "a", "--data-root", tmp_path / "no") == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    assert run(store, *wanted, tmp_path / "a", "--data-root", tmp_path / "data") == 0
+    remember_roots(store, [tmp_path / "data"])  # as the page does when it starts
+    assert run(store, *wanted, tmp_path / "b") == 0
+    assert "2 pictures (1 normal, 1 anomalous, 0 masks, 1 image level only)" in (
+        capsys.readouterr().out
+    )
+    assert run(store, "trainable", "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["normal"] == 1
 
 
 def test_benchmark_pictures_stay_out_with_a_word_and_come_with_a_warning(store, tmp_path, capsys):

@@ -8,22 +8,16 @@ is the one drawn last.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from adaclip.annotations.pictures import NOT_FOUND, NOT_IN_NAMES, PictureFinder
 from adaclip.annotations.record import Annotation, Truth, truth_of
 from adaclip.annotations.settlements import decided
 from adaclip.annotations.store import AnnotationStore
-from adaclip.data.cards import SYNTHETIC_KEY, cards
-from adaclip.data.images import pixel_sha256, read_image
-from adaclip.errors import AdaClipError
-from adaclip.synthetic import benchmark_set
-from adaclip.text import leads_out
+from adaclip.data.cards import cards
 
 ALL = "all"
 SAMPLING_NOTE = (
@@ -31,7 +25,6 @@ SAMPLING_NOTE = (
     "sample: rates taken from them are not those of the line. `queue_policy` says how each was "
     "chosen. Keep all rows of one pixel_sha256 on the same side of a split."
 )
-_NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 # Folders that mean something in such a tree.
 _MEANT = ("ground_truth", "train", "test", "good", "ok", "normal")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -73,6 +66,76 @@ class Selection:
     items: tuple[Labelled, ...]
     left_out: tuple[LeftOut, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainable:
+    """How many reviewed pictures can be trained on, and why each of the others cannot.
+
+    A picture that was judged as two classes counts once for each. `with_region` of the
+    `anomalous` ones also teach where the defect is; the others count at image level.
+    """
+
+    normal: int
+    anomalous: int
+    with_region: int
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def usable(self) -> int:
+        """Pictures that a training folder would hold."""
+        return self.normal + self.anomalous
+
+    @property
+    def reviewed(self) -> int:
+        """All pictures that somebody's verdict holds for."""
+        return self.usable + len(self.left_out)
+
+    @property
+    def by_reason(self) -> dict[str, tuple[LeftOut, ...]]:
+        """Reason -> the pictures left out for it; the most frequent reason first."""
+        groups: dict[str, list[LeftOut]] = {}
+        for each in self.left_out:
+            groups.setdefault(each.reason, []).append(each)
+        by_size = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+        return {reason: tuple(group) for reason, group in by_size}
+
+    @property
+    def lacking(self) -> str:
+        """What training needs besides, "" when both kinds are there."""
+        if self.normal and self.anomalous:
+            return ""
+        lacking = "anomalous" if self.normal else "normal" if self.anomalous else ""
+        if not lacking:
+            return "Training needs normal and anomalous pictures; there is none yet."
+        return f"Training needs {lacking} pictures as well; there is none yet."
+
+
+def trainable(
+    store: AnnotationStore,
+    *,
+    data_roots: Sequence[Path] = (),
+    include_datasets: Collection[str] = (),
+) -> Trainable:
+    """What `export` as "mvtec" would hold and leave out, without writing it. Raises StoreError."""
+    selection = select(store, include_datasets=include_datasets)
+    finder = PictureFinder(store, data_roots)
+    found: list[Labelled] = []
+    missing: list[LeftOut] = []
+    for item in selection.items:
+        if not finder.has(reversed(item.rows)):
+            missing.append(left_out(item, NOT_FOUND))
+        elif item.region is not None and not store.has_mask(item.region):
+            missing.append(left_out(item, "the file of its region is missing"))
+        else:
+            found.append(item)
+    anomalous = [item for item in found if item.truth == "anomalous"]
+    return Trainable(
+        normal=len(found) - len(anomalous),
+        anomalous=len(anomalous),
+        with_region=sum(item.region is not None for item in anomalous),
+        left_out=(*selection.left_out, *missing),
+    )
 
 
 def select(store: AnnotationStore, *, include_datasets: Collection[str] = ()) -> Selection:
@@ -120,40 +183,12 @@ def is_benchmark(row: Annotation) -> bool:
     return row.dataset in cards() and row.split != "train"
 
 
-def picture(
-    store: AnnotationStore, rows: Iterable[Annotation], data_roots: Sequence[Path]
-) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB of a judged picture: kept, under a data folder, or drawn; else None.
-
-    Only a picture whose pixels have the hash that was judged is taken.
-    """
-    for row in rows:
-        try:
-            kept = store.image(row.pixel_sha256)
-            if kept is not None and pixel_sha256(kept) == row.pixel_sha256:
-                return kept
-            if row.dataset == SYNTHETIC_KEY and row.rel_path:
-                drawn = benchmark_set.draw(row.rel_path).image
-                if pixel_sha256(drawn) == row.pixel_sha256:
-                    return drawn
-        except (AdaClipError, OSError):
-            pass  # another row, or a folder, may have it
-        for path in _places(row, data_roots):
-            try:
-                pixels = read_image(path)
-            except AdaClipError:
-                continue
-            if pixel_sha256(pixels) == row.pixel_sha256:
-                return pixels
-    return None
-
-
 def folder_names(names: Iterable[str], fallback: str) -> dict[str, str]:
     """A different folder name for each text, as like it as file systems allow."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
-        base = _NOT_IN_NAMES.sub("_", name)[:60].strip("._") or fallback
+        base = NOT_IN_NAMES.sub("_", name)[:60].strip("._") or fallback
         if _RESERVED.fullmatch(base) or base.casefold() in _MEANT:
             base = f"{base}_"
         folder, count = base, 1
@@ -191,15 +226,3 @@ def _left(rows: Sequence[Annotation], reason: str, *, benchmark: bool = False) -
     row = rows[-1]
     name = row.rel_path or row.pixel_sha256[:16]
     return LeftOut(event_id=row.event_id, name=name, reason=reason, benchmark=benchmark)
-
-
-def _places(row: Annotation, data_roots: Sequence[Path]) -> Iterable[Path]:
-    """Files that may be the picture; never one outside the data folders, links included."""
-    if not row.rel_path or leads_out(row.rel_path):
-        return
-    for root in data_roots:
-        real = os.path.realpath(root)
-        for base in (Path(real), Path(real, _NOT_IN_NAMES.sub("_", row.dataset))):
-            path = base / row.rel_path
-            if path.is_file() and Path(os.path.realpath(path)).is_relative_to(real):
-                yield path

@@ -205,6 +205,11 @@ class AnnotationStore:
             return mask_of_rle(annotation.region_rle, size)
         return read_mask(path, size)
 
+    def has_mask(self, annotation: Annotation) -> bool:
+        """Whether an annotation's region can be had, from its file or from the row."""
+        path = annotation.region_path
+        return bool(path) and (bool(annotation.region_rle) or (self.folder / path).is_file())
+
     def has_image(self, pixel_sha256: str) -> bool:
         """Whether a picture was kept."""
         return _is_digest(pixel_sha256) and image_path(self.folder, pixel_sha256).is_file()

@@ -2,7 +2,7 @@
 
 <class>/test/good/<picture>.png              false alarms and correct passes
 <class>/test/<defect>/<picture>.png          correct alarms and missed defects
-<class>/ground_truth/<defect>/<picture>_mask.png
+<class>/ground_truth/<defect>/<picture>_mask.png    where a region was drawn
 annotations.jsonl, about.json                where each comes from, and what was left out
 """
 
@@ -26,9 +26,9 @@ from adaclip.annotations.labels import (
     Selection,
     folder_names,
     left_out,
-    picture,
 )
 from adaclip.annotations.masks import png_of
+from adaclip.annotations.pictures import NOT_FOUND, PictureFinder
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError, StoreError
 from adaclip.storage.atomic import sync_folder
@@ -41,29 +41,24 @@ def write_tree(
 ) -> tuple[Counter[str], list[LeftOut]]:
     """Write the tree at `out`, which must not be there; how many of each kind, and what not.
 
-    In a class with regions an anomalous picture needs one; in a class without any, pictures come
-    along at image level. Raises InputError when `out` is there or nothing is left, StoreError.
+    A defect without a region has no mask file, so training takes it at image level. Raises
+    InputError when `out` is there or nothing is left, StoreError.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: is there already; name a folder that is not")
-    masked = {item.row.class_name for item in selection.items if item.region is not None}
+    finder = PictureFinder(store, data_roots)
     names = {
         "class": folder_names((item.row.class_name for item in selection.items), "object"),
         "defect": folder_names((item.defect for item in selection.items), "anomaly"),
     }
     partial = out.with_name(f".{secrets.token_hex(8)}.partial")
     missing: list[LeftOut] = []
-    counts: Counter[str] = Counter()
+    counts: Counter[str] = Counter(normal=0, anomalous=0, masks=0)
     lines: list[str] = []
     try:
         partial.mkdir(parents=True)
         for item in selection.items:
-            if item.truth == "anomalous" and not item.region and item.row.class_name in masked:
-                missing.append(
-                    left_out(item, "a defect without a region, in a class that has regions")
-                )
-                continue
-            entry = _write_item(store, item, partial, names, data_roots)
+            entry = _write_item(store, item, partial, names, finder)
             if isinstance(entry, str):
                 missing.append(left_out(item, entry))
                 continue
@@ -72,6 +67,7 @@ def write_tree(
             counts["masks"] += item.region is not None
         if not lines:
             raise InputError(_nothing([*selection.left_out, *missing]))
+        counts["image level only"] = counts["anomalous"] - counts["masks"]
         about = _about(selection, missing, counts)
         _write_text(partial / ROWS, "\n".join(lines) + "\n")
         _write_text(partial / ABOUT, json.dumps(about, indent=1, ensure_ascii=False) + "\n")
@@ -94,12 +90,12 @@ def _write_item(
     item: Labelled,
     root: Path,
     names: Mapping[str, Mapping[str, str]],
-    data_roots: Sequence[Path],
+    finder: PictureFinder,
 ) -> dict[str, Any] | str:
     """Write one picture and its mask; its line in the manifest, or why it was left out."""
-    pixels = picture(store, reversed(item.rows), data_roots)
+    pixels = finder.read(reversed(item.rows))
     if pixels is None:
-        return "its image was not kept and is not in a data folder"
+        return NOT_FOUND
     mask = None
     if item.region is not None:
         try:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaclip.cli.streams import add_format, progress_bar, write
-from adaclip.storage.folders import annotations_home
+from adaclip.errors import InputError
+from adaclip.storage.folders import annotations_home, runs_home
 from adaclip.text import printable
 
 if TYPE_CHECKING:  # not needed to list the flags
@@ -43,6 +44,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "keep only the rows that hold; the old file goes to the folder's backups",
     )
     compact.set_defaults(command=_compact)
+    training = _add(
+        actions, "trainable", "how many reviewed pictures can be trained on, and why others cannot"
+    )
+    training.set_defaults(command=_trainable)
+    _add_data_root(training)
+    add_format(training, "text, or one JSON object")
     thresholds = _add(actions, "thresholds", "what the labels say of each class's threshold")
     thresholds.set_defaults(command=_thresholds)
     add_format(thresholds, "a table, or one JSON object per class and checkpoint")
@@ -81,20 +88,25 @@ def _add_export(actions: argparse._SubParsersAction) -> None:
     add = export.add_argument
     add("--format", choices=KINDS, default="csv", help="default: csv")
     add("--out", type=Path, required=True, metavar="PATH", help="a file; for mvtec a new folder")
-    add(
-        "--data-root",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="where pictures that were not kept may lie; may be given several times",
-    )
+    _add_data_root(export)
     add(
         "--include-dataset",
         action="append",
         default=[],
         metavar="NAME",
         help="take this benchmark's test images, too (all: every benchmark's)",
+    )
+
+
+def _add_data_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="where pictures that were not kept lie; may be given several times. The folders the "
+        "page was started with, and those of runs, are looked through as well",
     )
 
 
@@ -154,13 +166,48 @@ def _export(arguments: argparse.Namespace) -> int:
         store,
         arguments.format,
         arguments.out,
-        data_roots=arguments.data_root,
+        data_roots=_data_roots(arguments, store),
         include_datasets=arguments.include_dataset,
     )
     _complain_of(done.warnings)
     for line in _left_out(done.left_out):
         write(line, sys.stderr)
     write(_exported(done), sys.stdout)
+    return 0
+
+
+def _data_roots(arguments: argparse.Namespace, store: AnnotationStore) -> list[Path]:
+    """Folders to find pictures in: named ones, those of the page, those of the user's runs."""
+    from adaclip.annotations.pictures import remembered_roots
+    from adaclip.runs import list_runs
+
+    of_runs = [run.data_root for run in list_runs((runs_home(),))[0]]
+    named: list[Path] = arguments.data_root
+    for root in named:
+        if not root.is_dir():
+            raise InputError(f"--data-root {root}: there is no such folder")
+    roots = [*named, *remembered_roots(store), *filter(None, of_runs)]
+    return [root for root in dict.fromkeys(roots) if root.is_dir()]
+
+
+def _trainable(arguments: argparse.Namespace) -> int:
+    from adaclip.annotations.labels import trainable
+
+    store = _open(arguments)
+    _complain_of(store.problems)
+    found = trainable(store, data_roots=_data_roots(arguments, store))
+    if arguments.format == "json":
+        write(json.dumps(dataclasses.asdict(found) | {"lacking": found.lacking}), sys.stdout)
+        return 0
+    write(
+        f"{found.usable} of {found.reviewed} reviewed pictures can be trained on: {found.normal} "
+        f"normal, {found.anomalous} anomalous ({found.with_region} with a region)",
+        sys.stdout,
+    )
+    if found.lacking:
+        write(found.lacking, sys.stdout)
+    for line in _left_out(found.left_out):
+        write(line, sys.stderr)
     return 0
 
 

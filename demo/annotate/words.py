@@ -78,9 +78,7 @@ def labels(count: int) -> str:
     return "1 annotation" if count == 1 else f"{count:,} annotations"
 
 
-NOTHING_KEPT = (
-    "No image has been kept yet: tick “Keep a copy of this image” under a picture when you flag it."
-)
+NOTHING_KEPT = "Nothing has been kept yet: tick “Keep a copy of this picture” when you flag one."
 IMAGE_GONE = "The kept copy of this image is no longer in the annotation folder."
 
 

@@ -71,7 +71,7 @@ TAKEN_BACK = "Taken back; the row stays in the file, marked so."
 RESTORED = "Taken back; what you said before counts again."
 
 
-KEEP = "Keep a copy of this image so it can be used for training"
+KEEP = "Keep a copy of this picture on the server, for training and for review"
 
 
 REGION_HINT = (

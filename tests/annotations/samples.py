@@ -100,6 +100,24 @@ def flag(store: AnnotationStore, seed: int, *, keep: bool = True, **changes: Any
     return store.add(annotation, mask=mask, image=pixels if keep else None)
 
 
+def mixed_store(folder: Path) -> AnnotationStore:
+    """Two false alarms, two defects with regions, and what cannot be trained on."""
+    store = AnnotationStore(folder)
+    flag(store, 1, region=True, reason_code="edge")
+    flag(store, 2, verdict="TN", queue_policy="random seed=1")
+    flag(store, 3, verdict="FN", region=True, defect_type="scratch")
+    flag(store, 4, verdict="TP", region=True)
+    flag(store, 5, verdict="TP")  # a defect without a region
+    flag(store, 6, verdict="unsure")
+    flag(store, 7, verdict="FP")
+    flag(store, 7, verdict="TP", annotator="Bob")  # not of one mind
+    flag(store, 8, verdict="FP", keep=False)  # its picture is nowhere
+    flag(store, 9, verdict="FP", dataset="mvtec", split="test")
+    flag(store, 10, verdict="FP", dataset="mvtec", split="train")
+    store.retract(flag(store, 11).event_id, annotator="Ann")
+    return store
+
+
 def resaved(path: Path, *, separator: str = ",", comma: bool = False) -> bytes:
     """A CSV as a spreadsheet saves it: byte order mark, CR LF, all text quoted, longer numbers."""
     import csv

@@ -14,31 +14,18 @@ from adaclip.annotations.check import check_store
 from adaclip.annotations.exports import FORMATS, export
 from adaclip.annotations.imports import import_annotations
 from adaclip.annotations.labels import SAMPLING_NOTE
+from adaclip.annotations.pictures import NOT_FOUND
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256, read_image
 from adaclip.data.samples import load_samples, read_mask
 from adaclip.errors import InputError, StoreError
 from adaclip.synthetic import benchmark_set
-from tests.annotations.samples import PIECES, digest, flag, picture, row
+from tests.annotations.samples import PIECES, digest, flag, mixed_store, picture, row
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> AnnotationStore:
-    """Two false alarms, two defects with regions, and what cannot be trained on."""
-    store = AnnotationStore(tmp_path / "labels")
-    flag(store, 1, region=True, reason_code="edge")
-    flag(store, 2, verdict="TN", queue_policy="random seed=1")
-    flag(store, 3, verdict="FN", region=True, defect_type="scratch")
-    flag(store, 4, verdict="TP", region=True)
-    flag(store, 5, verdict="TP")  # a defect without a region
-    flag(store, 6, verdict="unsure")
-    flag(store, 7, verdict="FP")
-    flag(store, 7, verdict="TP", annotator="Bob")  # not of one mind
-    flag(store, 8, verdict="FP", keep=False)  # its picture is nowhere
-    flag(store, 9, verdict="FP", dataset="mvtec", split="test")
-    flag(store, 10, verdict="FP", dataset="mvtec", split="train")
-    store.retract(flag(store, 11).event_id, annotator="Ann")
-    return store
+    return mixed_store(tmp_path / "labels")
 
 
 def reasons(done) -> dict[str, str]:
@@ -120,22 +107,28 @@ def test_a_tree_to_train_on(tmp_path, store):
     out = tmp_path / "set"
     done = export(store, "mvtec", out)
     samples = load_samples(out)
-    assert [s.class_name for s in samples] == ["nut"] * 5
+    assert [s.class_name for s in samples] == ["nut"] * 6
     normal = {s.image_path.stem for s in samples if not s.anomalous}
     assert normal == {pixel_sha256(picture(n))[:20] for n in (1, 2, 10)}
     assert {s.defect_type for s in samples if s.anomalous} == {"scratch", "anomaly"}
     left = np.zeros((40, 48), bool)
     left[:, :24] = True
+    bare = pixel_sha256(picture(5))[:20]
+    assert [s.image_path.stem for s in samples if s.anomalous and not s.mask_path] == [bare]
     for sample in samples:
-        assert (read_mask(sample, (40, 48)) == (left if sample.anomalous else False)).all()
+        mask = read_mask(sample, (40, 48))
+        if sample.image_path.stem == bare:
+            assert mask is None  # a defect whose place nobody drew: image level alone
+        else:
+            assert (mask == (left if sample.anomalous else False)).all()
         with Image.open(sample.image_path) as file:
             assert not file.info
-    assert (done.written, done.counts) == (5, {"normal": 3, "anomalous": 2, "masks": 2})
+    assert done.written == 6
+    assert done.counts == {"normal": 3, "anomalous": 3, "masks": 2, "image level only": 1}
     assert reasons(done) == {
-        "5": "a defect without a region, in a class that has regions",
         "6": "nobody was sure",
         "7": "the annotators disagree",
-        "8": "its image was not kept and is not in a data folder",
+        "8": NOT_FOUND,
         "9": "a test image of the benchmark mvtec",
     }
     lines = [json.loads(line) for line in (out / "annotations.jsonl").read_text().splitlines()]
@@ -146,7 +139,7 @@ def test_a_tree_to_train_on(tmp_path, store):
     }
     about = json.loads((out / "about.json").read_text())
     assert about["warnings"] == list(done.warnings) == [SAMPLING_NOTE]
-    assert len(about["left_out"]) == 5
+    assert len(about["left_out"]) == 4
 
 
 def test_benchmarks_come_along_only_by_name_and_with_a_warning(tmp_path, store):

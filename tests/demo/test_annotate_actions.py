@@ -217,7 +217,7 @@ def test_the_visitors_own_pictures_are_reviewed_and_known_again_by_their_pixels(
 
 def test_kept_pictures_can_be_judged_by_a_second_person(do, services):
     key = start(do, services)["key"]
-    with pytest.raises(InputError, match="No image has been kept"):
+    with pytest.raises(InputError, match="Nothing has been kept yet"):
         start(do, services, source=words.SOURCE_KEPT)
     flag(do, key, keep=True)
     screen = start(do, services, person="bob", source=words.SOURCE_KEPT)
