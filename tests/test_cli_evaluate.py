@@ -56,7 +56,7 @@ def test_a_table_of_classes_and_their_mean(
 ) -> None:
     assert run("--data", data, "--out", tmp_path / "run") == 0
     out, err = capsys.readouterr()
-    results = read_run(tmp_path / "run").results
+    results = read_run(tmp_path / "run").results.to_json()
     for name, entry in [
         *((c["class_name"], c) for c in results["classes"]),
         ("mean", results["mean"]),
@@ -80,7 +80,7 @@ def test_json_holds_the_results(
     data: Path, tmp_path: Path, detector: BrightDetector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--data", data, "--out", tmp_path / "run", "--format", "json") == 0
-    assert json.loads(capsys.readouterr().out) == read_run(tmp_path / "run").results
+    assert json.loads(capsys.readouterr().out) == read_run(tmp_path / "run").results.to_json()
 
 
 def test_a_batch_size_that_was_given_is_recorded_even_if_it_is_one() -> None:
@@ -99,12 +99,12 @@ def test_the_recorded_command_makes_the_same_run(
     first = tmp_path / "a b" / "run"
     assert run("--data", data, "--out", first, "--keep-maps", "--resume", *words) == 0
     made = read_run(first)
-    command = shlex.split(made.results["command"])
+    command = shlex.split(made.results.command or "")
     assert command[:4] == ["python", "-m", "adaclip", "evaluate"]
     assert "--resume" not in command
     shutil.rmtree(first)
     assert main(command[3:]) == 0
-    assert read_run(first).results["settings"] == made.results["settings"]
+    assert read_run(first).results.settings == made.results.settings
     assert detector.prompts == {""}
     assert len(read_run(first).images()) == 8
 
@@ -232,10 +232,10 @@ def test_the_synthetic_set_is_drawn_as_it_is_judged(
     monkeypatch.setattr(benchmark_set, "entries", lambda: few)
     assert run("--data", "synthetic", "--limit", 1, "--out", tmp_path / "run") == 0
     made = read_run(tmp_path / "run")
-    assert made.synthetic
+    assert made.results.synthetic
     assert made.data_root is None
-    assert made.dataset == "synthetic"
-    assert detector.judged == len(made.classes) == 3
+    assert made.results.dataset == "synthetic"
+    assert detector.judged == len(made.results.classes) == 3
     samples = synthetic_samples()
     assert len({sample.rel_path for sample in samples}) == len(samples)
     source, broken = SyntheticSource(), next(sample for sample in samples if sample.anomalous)
@@ -259,6 +259,6 @@ def test_real_photographs_give_scikit_learns_values(dataset: str, tmp_path: Path
         normal.append(margin[~mask])
         anomalous.append(margin[mask])
     expected = by_scikit_learn(np.concatenate(normal), np.concatenate(anomalous))
-    [entry] = made.classes
-    found = tuple(entry["pixel_level"][name] for name in ("auroc", "average_precision", "max_f1"))
+    [entry] = made.results.classes
+    found = tuple(entry.value("pixel", name) for name in ("auroc", "average_precision", "max_f1"))
     assert found == pytest.approx(expected, abs=1e-9)

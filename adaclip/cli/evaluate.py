@@ -6,9 +6,9 @@ import argparse
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 from adaclip.cli import evaluate_table
 from adaclip.cli.streams import add_format, positive, progress_bar, write
@@ -20,9 +20,8 @@ from adaclip.storage.folders import runs_home
 if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.data.samples import Sample
     from adaclip.detecting.detector import Detector
-    from adaclip.runs import RunWriter
+    from adaclip.runs import RunResults, RunWriter
 
-SYNTHETIC = SYNTHETIC_KEY
 _MOST_ERRORS = 10
 
 
@@ -44,7 +43,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="ROOT",
-        help=f"folder of a dataset, or {SYNTHETIC!r} for the set the project draws itself",
+        help=f"folder of a dataset, or {SYNTHETIC_KEY!r} for the set the project draws itself",
     )
     add(
         "--dataset",
@@ -133,7 +132,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     detector = load_detector(
         arguments.checkpoint, device=arguments.device, precision=arguments.precision
     )
-    synthetic = arguments.data == SYNTHETIC
+    synthetic = arguments.data == SYNTHETIC_KEY
     with open_run(
         detector,
         samples,
@@ -144,9 +143,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         command=_command(arguments),
     ) as writer:
-        if writer.header["leak"]:
-            write(f"adaclip: note: {writer.header['leak']}", sys.stderr)
-        for warning in writer.header.get("warnings", []):
+        if writer.header.leak:
+            write(f"adaclip: note: {writer.header.leak}", sys.stderr)
+        for warning in writer.header.warnings:
             write(f"adaclip: warning: {warning}", sys.stderr)
         results = _run(detector, samples, writer, synthetic)
         if results is None:
@@ -156,7 +155,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _run(
     detector: Detector, samples: Sequence[Sample], writer: RunWriter, synthetic: bool
-) -> Mapping[str, Any] | None:
+) -> RunResults | None:
     """Evaluate with a progress bar; None when interrupted."""
     from adaclip.evaluating.evaluator import evaluate
     from adaclip.evaluating.sources import FileSource, SyntheticSource
@@ -185,9 +184,11 @@ def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
     from adaclip.evaluating.sources import synthetic_samples
 
     dataset = getattr(arguments, "dataset", None)
-    if arguments.data == SYNTHETIC:
-        if dataset not in (None, SYNTHETIC):
-            raise InputError(f"--data {SYNTHETIC} has no dataset {dataset!r}; leave --dataset out")
+    if arguments.data == SYNTHETIC_KEY:
+        if dataset not in (None, SYNTHETIC_KEY):
+            raise InputError(
+                f"--data {SYNTHETIC_KEY} has no dataset {dataset!r}; leave --dataset out"
+            )
         return synthetic_samples()
     return load_samples(Path(arguments.data), dataset)
 
@@ -212,10 +213,10 @@ def _command(arguments: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _report(results: Mapping[str, Any], folder: Path, style: str, errors: Sequence[str]) -> int:
+def _report(results: RunResults, folder: Path, style: str, errors: Sequence[str]) -> int:
     """Print results, complain of images that failed; the exit code."""
     if style == "json":
-        write(json.dumps(results, indent=1), sys.stdout)
+        write(json.dumps(results.to_json(), indent=1), sys.stdout)
     else:
         for line in evaluate_table.lines(results):
             write(line, sys.stdout)
@@ -224,8 +225,7 @@ def _report(results: Mapping[str, Any], folder: Path, style: str, errors: Sequen
     if len(errors) > _MOST_ERRORS:
         write(f"adaclip: and {len(errors) - _MOST_ERRORS} more, see images.csv", sys.stderr)
     write(f"run: {folder}", sys.stderr)
-    judged = sum(entry["normal"] + entry["anomalous"] for entry in results["classes"])
-    failed = sum(entry["failed"] for entry in results["classes"])
-    if not judged:
+    normal, anomalous, failed = results.images
+    if not normal + anomalous:
         return 2
     return 1 if failed else 0

@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from adaclip.text import printable
 
+if TYPE_CHECKING:
+    from adaclip.runs.records import RunResults, Summary
+
+# Head, name, level, metric; the last three are shares, of no level.
 _COLUMNS = (
-    ("image", "AUROC", "image_level", "auroc"),
-    ("", "AP", "image_level", "average_precision"),
-    ("", "max-F1", "image_level", "max_f1"),
-    ("pixel", "AUROC", "pixel_level", "auroc"),
-    ("", "AP", "pixel_level", "average_precision"),
-    ("", "max-F1", "pixel_level", "max_f1"),
-    ("", "AUPRO", None, "aupro"),
-    ("normal", "alarm", None, "false_alarm_rate"),
-    ("", "+review", None, "review_rate"),
-    ("anom.", "found", None, "detection_rate"),
+    ("image", "AUROC", "image", "auroc"),
+    ("", "AP", "image", "average_precision"),
+    ("", "max-F1", "image", "max_f1"),
+    ("pixel", "AUROC", "pixel", "auroc"),
+    ("", "AP", "pixel", "average_precision"),
+    ("", "max-F1", "pixel", "max_f1"),
+    ("", "AUPRO", "pixel", "aupro"),
+    ("normal", "alarm", "", "false_alarm_rate"),
+    ("", "+review", "", "review_rate"),
+    ("anom.", "found", "", "detection_rate"),
 )
 _WIDTH = 7
 # Percentage points from which the other way of ranking is worth a line.
 _DIFFERENT = 0.05
 
 
-def lines(results: Mapping[str, Any]) -> Iterator[str]:
+def lines(results: RunResults) -> Iterator[str]:
     """The lines of the table and the notes below it."""
-    yield printable(f"{results['title']}, {results['machine']}")
-    threshold = results["threshold"]
+    yield printable(f"{results.title}, {results.machine}")
+    threshold = results.threshold
     yield printable(
-        f"threshold {threshold['value']:.4f} ({threshold['source']}); resolution "
-        f"{results['resolution']}; ranked by {results['ranked_by']}"
+        f"threshold {threshold.value:.4f} ({threshold.source}); resolution "
+        f"{results.resolution}; ranked by {results.ranked_by}"
     )
-    classes, mean = results["classes"], results["mean"]
-    width = max([len("class"), *(len(printable(c["class_name"])) for c in classes)])
+    classes, mean = results.classes, results.mean
+    width = max([len("class"), *(len(printable(c.class_name)) for c in classes)])
     yield ""
     yield f"{'':<{width}}  {'':>13}  " + "  ".join(f"{c[0]:<{_WIDTH}}" for c in _COLUMNS).rstrip()
     yield f"{'class':<{width}}  {'normal+anom.':>13}  " + "  ".join(
         f"{c[1]:>{_WIDTH}}" for c in _COLUMNS
     )
     for entry in classes:
-        count = f"{entry['normal']}+{entry['anomalous']}"
-        yield f"{printable(entry['class_name']):<{width}}  {count:>13}  {_values(entry)}"
+        count = f"{entry.normal}+{entry.anomalous}"
+        yield f"{printable(entry.class_name):<{width}}  {count:>13}  {_values(entry)}"
     yield f"{'mean':<{width}}  {'':>13}  {_values(mean)}"
     yield ""
     yield from map(printable, _notes(results))
 
 
-def _values(entry: Mapping[str, Any]) -> str:
-    found = (entry[level][key] if level else entry[key] for _, _, level, key in _COLUMNS)
+def _values(entry: Summary) -> str:
+    found = (
+        entry.value(level, key) if level else getattr(entry, key) for _, _, level, key in _COLUMNS
+    )
     return "  ".join(f"{_per_cent(value):>{_WIDTH}}" for value in found)
 
 
@@ -56,43 +62,40 @@ def _per_cent(value: float | None) -> str:
     return "n/a" if value is None else f"{100 * value:.1f}"
 
 
-def _notes(results: Mapping[str, Any]) -> Iterator[str]:
-    if results["leak"]:
-        yield results["leak"]
-    for entry in results["classes"]:
-        for level in ("image_level", "pixel_level"):
-            reasons = set(entry[level]["undefined"].values())
-            if entry[level]["auroc"] is None:
-                where = f"{level.split('_')[0]} level of {entry['class_name']}"
+def _notes(results: RunResults) -> Iterator[str]:
+    if results.leak:
+        yield results.leak
+    for entry in results.classes:
+        for level in ("image", "pixel"):
+            reasons = set(entry.level(level).undefined.values())
+            if entry.value(level, "auroc") is None:
+                where = f"{level} level of {entry.class_name}"
                 yield f"n/a: {where}: {', '.join(sorted(reasons))}"
-        if entry["without_mask"] and entry["pixel_level"]["auroc"] is not None:
-            yield f"{entry['class_name']}: {entry['without_mask']} images without a mask left out"
-        peak = entry["normal_peak"]
-        if peak["on_contour"] is not None:
+        if entry.without_mask and entry.pixel_level.auroc is not None:
+            yield f"{entry.class_name}: {entry.without_mask} images without a mask left out"
+        peak = entry.normal_peak
+        if peak.on_contour is not None:
             yield (
-                f"{entry['class_name']}: maps of normal images peak on a contour in "
-                f"{_per_cent(peak['on_contour'])} % (contours cover "
-                f"{_per_cent(peak['near_contours'])} % of the image); of the false alarms "
-                f"{_per_cent(peak['on_contour_of_false_alarms'])} %"
+                f"{entry.class_name}: maps of normal images peak on a contour in "
+                f"{_per_cent(peak.on_contour)} % (contours cover "
+                f"{_per_cent(peak.near_contours)} % of the image); of the false alarms "
+                f"{_per_cent(peak.on_contour_of_false_alarms)} %"
             )
     yield from _other_ranking(results)
 
 
-def _other_ranking(results: Mapping[str, Any]) -> Iterator[str]:
+def _other_ranking(results: RunResults) -> Iterator[str]:
     """One line where ranking by the other value gives another mean."""
-    mean, other = results["mean"], results["mean"]["alternative"]
-    pairs = [
-        (f"{head} {name}", mean[level][key], other[level][key])
-        if level
-        else (name, mean[key], other[key])
-        for head, (_, name, level, key) in zip(
-            ["image"] * 3 + ["pixel"] * 4, _COLUMNS[:7], strict=True
-        )
-    ]
-    changed = [
-        f"{name} {_per_cent(value)}"
-        for name, before, value in pairs
-        if before is not None and 100 * abs(before - value) >= _DIFFERENT
-    ]
+    mean, other = results.mean, results.mean.alternative
+    if other is None:
+        return
+    changed = []
+    for level, metric in ((level, metric) for _, _, level, metric in _COLUMNS if level):
+        before, value = mean.value(level, metric), other.value(level, metric)
+        if before is None or value is None or 100 * abs(before - value) < _DIFFERENT:
+            continue
+        title = next(name for _, name, _, key in _COLUMNS if key == metric)
+        head = "" if metric == "aupro" else f"{level} "
+        changed.append(f"{head}{title} {_per_cent(value)}")
     if changed:
-        yield f"ranked by {other['ranked_by']} instead: {', '.join(changed)}"
+        yield f"ranked by {other.ranked_by} instead: {', '.join(changed)}"

@@ -1,6 +1,6 @@
 """Judging a dataset and measuring how well: images into a run, a batch at a time.
 
-Batches are cut once from the list of images, so an interrupted evaluation that is gone on with
+Batches are cut once from the list of images, so an interrupted evaluation that is resumed
 computes the same batches, and with them the same values to the last bit. Importing this module
 loads no torch.
 """
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,13 +25,14 @@ from adaclip.data.samples import Sample
 from adaclip.errors import AdaClipError, ImageError, InputError
 from adaclip.evaluating.header import new_header, utc_now
 from adaclip.evaluating.sources import FileSource, ImageSource
-from adaclip.evaluating.tally import ClassTally, Judged, mean_of_classes
+from adaclip.evaluating.tally import ClassTally, Judged
 from adaclip.metrics.contours import peak_on_contour
+from adaclip.runs.records import ClassResults, RunResults, mean_of
 from adaclip.runs.results import MAPS, WORK, read_run
 from adaclip.runs.rows import Row
 from adaclip.runs.writer import RunWriter
 from adaclip.text import printable
-from adaclip.types import Detection, Threshold
+from adaclip.types import Detection
 
 if TYPE_CHECKING:  # the engine loads torch
     from adaclip.detecting.detector import Detector
@@ -73,7 +74,7 @@ def open_run(
     resume: bool = False,
     command: str | None = None,
 ) -> RunWriter:
-    """Start a run in `folder`, or go on with the one there; the caller closes it.
+    """Start a run in `folder`, or resume the one there; the caller closes it.
 
     Args:
         samples: the images, of one dataset; `limit_samples` first where `config.limit` is set.
@@ -103,7 +104,7 @@ def evaluate(
     source: ImageSource | None = None,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> RunResults:
     """Judge the images that a run lacks, then measure; the results as written.
 
     Images that cannot be read or judged become rows with an error. What was finished before an
@@ -120,7 +121,7 @@ def evaluate(
         StoreError: the run cannot be written.
     """
     if writer.complete:
-        return dict(read_run(writer.folder).results)
+        return read_run(writer.folder).results
     return _Evaluation(detector, samples, writer, source or FileSource(), stop, progress).run()
 
 
@@ -146,7 +147,7 @@ class _Evaluation:
     stop: Callable[[], bool] | None
     progress: Callable[[int, int], None] | None
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> RunResults:
         waiting = [batch for batch in self._batches() if not self._is_done(batch)]
         again = {sample.rel_path for batch in waiting for _, sample in batch}
         self.writer.keep_only({sample.rel_path for sample in self.samples} - again)
@@ -154,7 +155,7 @@ class _Evaluation:
         self._tell(done, total)
         for batch, pictures in self._read_ahead(waiting):
             if self._stopped():
-                return dict(self.writer.header)
+                return self.writer.header
             self.writer.append(self._judge(batch, pictures))
             done += len(batch)
             self._tell(done, total)
@@ -163,7 +164,7 @@ class _Evaluation:
     @functools.cached_property
     def _config(self) -> EvaluateConfig:
         names = {field.name for field in dataclasses.fields(EvaluateConfig)}
-        settings = self.writer.header["settings"]
+        settings = self.writer.header.settings
         return EvaluateConfig(**{key: settings[key] for key in names})
 
     def _batches(self) -> Iterator[_Batch]:
@@ -248,35 +249,36 @@ class _Evaluation:
         """Those whose maps the metrics need."""
         return {s.class_name for s in self.samples if self.source.has_mask(s)}
 
-    def _measure(self) -> dict[str, Any]:
+    def _measure(self) -> RunResults:
         """All rows are there: the metrics of each class, their mean, and the files."""
         rows = {row.rel_path: row for row in self.writer.rows}
         classes = []
         for class_name in sorted({sample.class_name for sample in self.samples}):
             entry = self._measure_class(class_name, rows)
             if entry is None:
-                return dict(self.writer.header)
+                return self.writer.header
             classes.append(entry)
         seconds = [row.seconds for row in rows.values() if row.seconds is not None]
-        results = dict(self.writer.header) | {
-            "complete": True,
-            "finished_utc": utc_now(),
-            "seconds_per_image": sum(seconds) / len(seconds) if seconds else None,
-            "classes": classes,
-            "mean": mean_of_classes(classes),
-        }
+        results = dataclasses.replace(
+            self.writer.header,
+            complete=True,
+            finished_utc=utc_now(),
+            seconds_per_image=sum(seconds) / len(seconds) if seconds else None,
+            classes=classes,
+            mean=mean_of(classes),
+        )
         order = [sample.rel_path for sample in self.samples]
         self.writer.finish(results, order, keep_maps=self._config.keep_maps)
         return results
 
-    def _measure_class(self, class_name: str, rows: dict[str, Row]) -> dict[str, Any] | None:
+    def _measure_class(self, class_name: str, rows: dict[str, Row]) -> ClassResults | None:
         """One class's entry; None when told to stop."""
         config = self._config
         with_masks = class_name in self._classes_with_masks
         work = self.writer.folder / WORK
         work.mkdir(exist_ok=True)
         tally = ClassTally(
-            threshold=Threshold(**self.writer.header["threshold"]),
+            threshold=self.writer.header.threshold,
             ranked_by=config.ranked_by,
             resolution=config.resolution,
             folder=work,

@@ -12,15 +12,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adaclip import __version__
 from adaclip.checkpoints.catalogue import find
 from adaclip.config import EvaluateConfig
+from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.registry import dataset_name
 from adaclip.errors import CheckpointError
-from adaclip.evaluating.sources import SYNTHETIC
-from adaclip.runs.results import SCHEMA
+from adaclip.runs.records import RunResults
 from adaclip.storage.atomic import recorded_sha256, sha256_of
 from adaclip.text import printable
 from adaclip.types import CheckpointInfo
@@ -45,7 +45,7 @@ def new_header(
     run_id: str,
     data_root: Path | None,
     command: str | None = None,
-) -> dict[str, Any]:
+) -> RunResults:
     """The head of `results.json`; with `data_root` None for the drawn images.
 
     Hashes the weights if nobody has yet. Raises CheckpointError when they cannot be read.
@@ -53,51 +53,48 @@ def new_header(
     info = detector.info
     dataset = samples[0].dataset
     digest = weights_sha256(info)
-    return {
-        "schema": SCHEMA,
-        "id": run_id,
-        "title": f"{info.title} on {dataset_name(dataset)}",
+    settings = {
         "dataset": dataset,
         "checkpoint": info.id,
-        "checkpoint_title": info.title,
         "checkpoint_sha256": digest,
-        "leak": leak(info, dataset),
-        "warnings": [] if data_root is None else mask_warnings(samples),
-        "created_utc": utc_now(),
-        "finished_utc": None,
-        "complete": False,
-        "data_root": SYNTHETIC if data_root is None else str(data_root),
-        "resolution": config.resolution,
-        "ranked_by": config.ranked_by,
-        "threshold": asdict(info.threshold),
-        "map_threshold": info.map_threshold,
         "device": detector.device,
         "precision": detector.precision,
-        "batch_size": config.batch_size,
-        "versions": versions(),
-        "commit": commit(),
-        "machine": f"{detector.describe_device()}; {processor()}",
-        "command": command,
-        "protocol": _PROTOCOL,
-        "size_bytes": info.size_bytes,
-        "settings": asdict(config)
-        | {
-            "dataset": dataset,
-            "checkpoint": info.id,
-            "checkpoint_sha256": digest,
-            "device": detector.device,
-            "precision": detector.precision,
-            "images": len(samples),
-            "images_sha256": _digest(samples),
-        },
+        "images": len(samples),
+        "images_sha256": _digest(samples),
     }
+    return RunResults(
+        id=run_id,
+        title=f"{info.title} on {dataset_name(dataset)}",
+        dataset=dataset,
+        checkpoint=info.id,
+        checkpoint_title=info.title,
+        checkpoint_sha256=digest,
+        leak=leak(info, dataset),
+        warnings=[] if data_root is None else mask_warnings(samples),
+        created_utc=utc_now(),
+        complete=False,
+        data_root=SYNTHETIC_KEY if data_root is None else str(data_root),
+        resolution=config.resolution,
+        ranked_by=config.ranked_by,
+        threshold=info.threshold,
+        map_threshold=info.map_threshold,
+        device=detector.device,
+        precision=detector.precision,
+        machine=f"{detector.describe_device()}; {processor()}",
+        commit=commit(),
+        command=command,
+        protocol=_PROTOCOL,
+        size_bytes=info.size_bytes,
+        settings=asdict(config) | settings,
+        extra={"batch_size": config.batch_size, "versions": versions()},
+    )
 
 
 def leak(info: CheckpointInfo, dataset: str) -> str | None:
     """A sentence when the checkpoint was trained on this dataset, else None."""
     if dataset not in info.trained_on:
         return None
-    if dataset == SYNTHETIC:
+    if dataset == SYNTHETIC_KEY:
         return (
             f"{info.title} was trained on pictures of the same generator, of other kinds of "
             "object and with other defects: expect less on photographs."

@@ -14,8 +14,6 @@ from adaclip.data.samples import Sample, read_mask
 from adaclip.errors import InputError
 from adaclip.synthetic import benchmark_set
 
-SYNTHETIC = SYNTHETIC_KEY
-
 
 class ImageSource(Protocol):
     """Gives a sample's pixels and its mask."""
@@ -71,7 +69,7 @@ def synthetic_samples() -> list[Sample]:
     """The images of the synthetic set, by class and path; their files need not exist."""
     samples = [
         Sample(
-            dataset=SYNTHETIC,
+            dataset=SYNTHETIC_KEY,
             class_name=entry.class_name,
             defect_type=entry.defect_type,
             anomalous=entry.defect_type is not None,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from PIL import Image
 from adaclip.logits import sigmoid
 from adaclip.metrics.intervals import bootstrap_intervals
 from adaclip.metrics.pixels import MAX_VALUES, PixelMetrics, PixelResult
-from adaclip.metrics.ranking import METRICS, Ranking, ranking
-from adaclip.runs.results import defined_mean, mean_of
+from adaclip.metrics.ranking import METRICS, ranking
+from adaclip.runs.records import ClassResults, LevelResults, Measures, NormalPeak, level_of
 from adaclip.runs.rows import Row
 from adaclip.types import Threshold, resize_map
 
@@ -70,27 +71,31 @@ class ClassTally:
         for name, pixels in self._pixels.items():
             pixels.add(resize_map(judged.maps[name], size), mask)
 
-    def results(self, class_name: str, prompt: str, failed: int) -> dict[str, Any]:
+    def results(self, class_name: str, prompt: str, failed: int) -> ClassResults:
         """The class's entry."""
         other = next(name for name in RANKED_BY if name != self._ranked_by)
         values = self._image_values(self._ranked_by)
-        entry = {
-            "class_name": class_name,
-            "prompt": prompt,
-            "normal": len(values[0]),
-            "anomalous": len(values[1]),
-            "failed": failed,
-            "without_mask": self._without_mask,
-            "image_level": image_level(*values, logits=self._ranked_by == "margin"),
-        }
-        entry |= self._pixel_level(self._ranked_by)
-        entry |= self._rates()
-        entry["normal_peak"] = self._normal_peak()
-        entry["alternative"] = {
-            "ranked_by": other,
-            "image_level": _level(ranking(*self._image_values(other))),
-        } | self._pixel_level(other)
-        return entry
+        pixels, aupro = self._pixel_level(self._ranked_by)
+        other_pixels, other_aupro = self._pixel_level(other)
+        return ClassResults(
+            class_name=class_name,
+            prompt=prompt,
+            normal=len(values[0]),
+            anomalous=len(values[1]),
+            failed=failed,
+            without_mask=self._without_mask,
+            image_level=image_level(*values, logits=self._ranked_by == "margin"),
+            pixel_level=pixels,
+            aupro=aupro,
+            **self._rates(),
+            normal_peak=self._normal_peak(),
+            alternative=Measures(
+                ranked_by=other,
+                image_level=level_of(ranking(*self._image_values(other))),
+                pixel_level=other_pixels,
+                aupro=other_aupro,
+            ),
+        )
 
     def close(self) -> None:
         """Remove temporary files."""
@@ -106,13 +111,14 @@ class ClassTally:
         )
         return normal, anomalous
 
-    def _pixel_level(self, ranked_by: str) -> dict[str, Any]:
+    def _pixel_level(self, ranked_by: str) -> tuple[LevelResults, float | None]:
+        """Pixel metrics and AUPRO."""
         result = self._pixels[ranked_by].result()
-        level = _level(result.ranking)
+        level = level_of(result.ranking)
         if result.aupro is None:
-            reason = self._why_no_pixels(result)
-            level["undefined"] = dict.fromkeys((*METRICS, "aupro"), reason)
-        return {"pixel_level": level, "aupro": result.aupro}
+            reasons = dict.fromkeys((*METRICS, "aupro"), self._why_no_pixels(result))
+            level = dataclasses.replace(level, undefined=reasons)
+        return level, result.aupro
 
     def _why_no_pixels(self, result: PixelResult) -> str:
         if not any(row.anomalous for row in self._rows):
@@ -121,7 +127,7 @@ class ClassTally:
             return "no masks"
         return result.ranking.undefined["auroc"]
 
-    def _rates(self) -> dict[str, float | None]:
+    def _rates(self) -> dict[str, Any]:
         """Shares of images at or above the threshold or its review value; None of none."""
         scores = self._image_values("probability")
         alarm, review = self._threshold.value, self._threshold.review_value
@@ -131,56 +137,42 @@ class ClassTally:
             "detection_rate": _share(scores[1] >= alarm),
         }
 
-    def _normal_peak(self) -> dict[str, Any]:
+    def _normal_peak(self) -> NormalPeak:
         """Where the maps of normal images peak; `near_contours` is what chance would give."""
         on_contour = np.array([peak[0] > 0 for peak in self._peaks], bool)
         normal = self._image_values("probability")[0]
         alarms = normal >= self._threshold.value
         near = [float(peak[1]) for peak in self._peaks]
-        return {
-            "images": len(self._peaks),
-            "on_contour": _share(on_contour),
-            "on_contour_of_false_alarms": _share(on_contour[alarms]),
-            "near_contours": math.fsum(near) / len(near) if near else None,
-        }
+        return NormalPeak(
+            images=len(self._peaks),
+            on_contour=_share(on_contour),
+            on_contour_of_false_alarms=_share(on_contour[alarms]),
+            near_contours=math.fsum(near) / len(near) if near else None,
+        )
 
 
-def image_level(
-    normal: np.ndarray, anomalous: np.ndarray, *, logits: bool = True
-) -> dict[str, Any]:
+def image_level(normal: np.ndarray, anomalous: np.ndarray, *, logits: bool = True) -> LevelResults:
     """The image-level entry: metrics, intervals of 95 %, and the reason of each that is None.
 
     With `logits` the values are margins, and `max_f1_score` says the threshold as a score.
     """
-    entry = _level(ranking(normal, anomalous))
+    level = level_of(ranking(normal, anomalous))
     intervals = bootstrap_intervals(normal, anomalous)
-    for name in METRICS:
-        interval = intervals[name]
-        entry[f"{name}_interval"] = None if interval is None else list(interval)
-        if interval is None and entry[name] is not None:
-            reason = "fewer than two normal or two anomalous images"
-            entry["undefined"][f"{name}_interval"] = reason
-    threshold = entry["max_f1_threshold"]
+    few = "fewer than two normal or two anomalous images"
+    reasons = {
+        f"{name}_interval": few
+        for name in METRICS
+        if intervals[name] is None and getattr(level, name) is not None
+    }
+    threshold = level.max_f1_threshold
     if threshold is not None and logits:
         threshold = sigmoid(threshold)
-    entry["max_f1_score"] = threshold
-    return entry
-
-
-def mean_of_classes(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean over the classes in which a metric is defined, and how many those are."""
-    mean = mean_of(classes)
-    mean["alternative"] = {
-        "ranked_by": classes[0]["alternative"]["ranked_by"] if classes else None
-    } | mean_of([entry["alternative"] for entry in classes])
-    for name in ("false_alarm_rate", "review_rate", "detection_rate"):
-        mean[name], mean["counts"][name] = defined_mean(entry[name] for entry in classes)
-    return mean
-
-
-def _level(result: Ranking) -> dict[str, Any]:
-    names = (*METRICS, "max_f1_threshold")
-    return {name: getattr(result, name) for name in names} | {"undefined": dict(result.undefined)}
+    return dataclasses.replace(
+        level,
+        intervals={name: intervals[name] for name in METRICS},
+        undefined={**level.undefined, **reasons},
+        max_f1_score=threshold,
+    )
 
 
 def _share(flags: np.ndarray) -> float | None:

@@ -6,13 +6,19 @@ The parts: `run_rows` (the CSV's rows), `run_results` (reading), `run_writer` (w
 
 from __future__ import annotations
 
-from adaclip.runs.exchange import Scorer, export_run, folder_name, import_run
+from adaclip.runs.exchange import export_run, folder_name, import_run
+from adaclip.runs.records import (
+    METRICS,
+    SCHEMA,
+    ClassResults,
+    LevelResults,
+    MeanResults,
+    RunResults,
+)
 from adaclip.runs.results import (
     IMAGES,
     MAPS,
-    METRICS,
     RESULTS,
-    SCHEMA,
     Run,
     list_runs,
     parse_results,
@@ -28,10 +34,13 @@ __all__ = [
     "METRICS",
     "RESULTS",
     "SCHEMA",
+    "ClassResults",
+    "LevelResults",
+    "MeanResults",
     "Row",
     "Run",
+    "RunResults",
     "RunWriter",
-    "Scorer",
     "empty_table",
     "export_run",
     "folder_name",

@@ -111,7 +111,7 @@ def compare(
     metric = metric if metric in METRICS else "auroc"
     cut_a = own_threshold(run_a) if threshold_a is None else threshold_a
     cut_b = own_threshold(run_b) if threshold_b is None else threshold_b
-    same_dataset = run_a.results.get("dataset") == run_b.results.get("dataset")
+    same_dataset = run_a.results.dataset == run_b.results.dataset
     images, only_a, only_b, disputed = _shared(run_a, run_b, frame_a, frame_b)
     if not same_dataset:
         images = images.iloc[:0]
@@ -144,8 +144,7 @@ def compare(
 
 
 def _title(run: RunLike) -> str:
-    results = run.results
-    return str(results.get("title") or results.get("checkpoint_title") or run.id)
+    return run.results.title or run.results.checkpoint_title or run.id
 
 
 def _shared(
@@ -164,7 +163,7 @@ def _shared(
 
 def _scored(run: RunLike, frame: pd.DataFrame) -> pd.DataFrame:
     good = frame[~has_error(frame) & frame["anomaly_score"].notna()]
-    by_score = (run.results.get("ranked_by") or "margin") == "probability"
+    by_score = run.results.ranked_by == "probability"
     rank = good["anomaly_score"]
     if not by_score:
         rank = good["anomaly_margin"].fillna(good["anomaly_score"])
@@ -252,16 +251,17 @@ def _warnings(
     """What makes a comparison less than it seems."""
     said = []
     a, b = run_a.results, run_b.results
-    if a.get("dataset") != b.get("dataset"):
-        names = [dataset_name(str(one.get("dataset"))) for one in (a, b)]
+    if a.dataset != b.dataset:
+        names = [dataset_name(one.dataset) for one in (a, b)]
         return [f"A is of {names[0]}, B of {names[1]}: runs of different datasets do not compare."]
     for key, what in (("resolution", "resolution"), ("ranked_by", "ranking value")):
-        if a.get(key) != b.get(key):
-            said.append(f"Different protocols: {what} {a.get(key)} under A, {b.get(key)} under B.")
+        mine, other = getattr(a, key), getattr(b, key)
+        if mine != other:
+            said.append(f"Different protocols: {what} {mine} under A, {other} under B.")
     for name, one in (("A", a), ("B", b)):
-        if one.get("leak"):
-            said.append(f"{name}: {one['leak']}")
-        if not one.get("complete", True):
+        if one.leak:
+            said.append(f"{name}: {one.leak}")
+        if not one.complete:
             said.append(f"{name} is not finished.")
     if only_a or only_b:
         said.append(

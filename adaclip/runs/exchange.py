@@ -7,6 +7,7 @@ be read here.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -14,30 +15,25 @@ import shutil
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from adaclip.errors import StoreError
-from adaclip.runs.results import (
-    IMAGES,
+from adaclip.metrics.ranking import ranking
+from adaclip.runs.records import (
     METRICS,
-    RESULTS,
-    SCHEMA,
-    SYNTHETIC,
-    Run,
+    ClassResults,
+    LevelResults,
+    RunResults,
+    level_of,
     mean_of,
-    parse_results,
 )
+from adaclip.runs.results import IMAGES, RESULTS, Run, parse_results
 from adaclip.runs.rows import is_map_file, read_table
 from adaclip.storage.atomic import write_bytes
-
-# Gives "auroc", "average_precision", "max_f1" and more of normal and anomalous margins.
-Scorer = Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
+from adaclip.types import Threshold
 
 _LARGEST = 4 * 1024**3
 _LARGEST_TEXT = 256 * 1024**2
@@ -49,8 +45,10 @@ def export_run(run: Run, target: Path) -> Path:
 
     The data folder's path is left out: it is of no use elsewhere and nobody's business.
     """
-    shared = {"data_root": _shared_root(run.results), "command": _shared_command(run.results)}
-    results = json.dumps({**run.results, **shared}, indent=1)
+    shared = dataclasses.replace(
+        run.results, data_root=_shared_root(run.results), command=_shared_command(run.results)
+    )
+    results = json.dumps(shared.to_json(), indent=1)
     names = [IMAGES, *sorted(f"maps/{path.name}" for path in run.folder.glob("maps/*.npz"))]
     # Beside the target, so that it appears in one step.
     partial = target.with_name(f".{target.name}.partial")
@@ -72,11 +70,11 @@ def export_run(run: Run, target: Path) -> Path:
     return target
 
 
-def import_run(file: Path, runs_root: Path, *, scorer: Scorer | None = None) -> Run:
+def import_run(file: Path, runs_root: Path) -> Run:
     """Add the run in a ZIP, a results.json or an images.csv to `runs_root` as a new folder.
 
-    Rows alone have no pixel values, and image-level ones only where a `scorer` is given; the rest
-    is undefined and says so. Raises StoreError when the file is none of the three or is damaged.
+    Rows alone have no pixel values: those are undefined and say so.
+    Raises StoreError when the file is none of the three or is damaged.
     """
     try:
         runs_root.mkdir(parents=True, exist_ok=True)
@@ -88,7 +86,7 @@ def import_run(file: Path, runs_root: Path, *, scorer: Scorer | None = None) -> 
             elif file.read_bytes()[:64].lstrip()[:1] == b"{":
                 results = parse_results(_small(file), file.name)
             else:
-                results = _from_rows(file, staged, scorer)
+                results = _from_rows(file, staged)
             return _settle(staged, results, runs_root)
     except OSError as error:
         raise StoreError(
@@ -102,11 +100,11 @@ def folder_name(text: str) -> str:
     return _NOT_IN_NAMES.sub("-", short.decode(errors="ignore")).strip(".-") or "run"
 
 
-def _settle(staged: Path, results: dict[str, Any], runs_root: Path) -> Run:
+def _settle(staged: Path, results: RunResults, runs_root: Path) -> Run:
     """Give the staged files a folder of their own."""
-    results = results | {"data_root": _shared_root(results)}
-    write_bytes(staged / RESULTS, json.dumps(results, indent=1).encode() + b"\n")
-    base = folder_name(str(results["id"]))
+    results = dataclasses.replace(results, data_root=_shared_root(results))
+    write_bytes(staged / RESULTS, json.dumps(results.to_json(), indent=1).encode() + b"\n")
+    base = folder_name(results.id)
     for count in range(1, 10_000):
         folder = runs_root / (base if count == 1 else f"{base}-{count}")
         if not folder.exists():
@@ -115,21 +113,20 @@ def _settle(staged: Path, results: dict[str, Any], runs_root: Path) -> Run:
     raise StoreError(f"there are too many runs named {base!r} in {runs_root}; remove some")
 
 
-def _shared_root(results: Mapping[str, Any]) -> str | None:
-    return SYNTHETIC if results["data_root"] == SYNTHETIC else None
+def _shared_root(results: RunResults) -> str | None:
+    return results.data_root if results.synthetic else None
 
 
-def _shared_command(results: Mapping[str, Any]) -> str | None:
+def _shared_command(results: RunResults) -> str | None:
     """The command without the folders it names: of a path, its last part alone."""
-    command = results.get("command")
     try:
-        said = shlex.split(command) if isinstance(command, str) else []
+        said = shlex.split(results.command or "")
     except ValueError:
         return None
     return shlex.join(PurePath(word).name if "/" in word else word for word in said) or None
 
 
-def _from_zip(file: Path, staged: Path) -> dict[str, Any]:
+def _from_zip(file: Path, staged: Path) -> RunResults:
     """Unpack a run's files, checked, into `staged`; its results."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -173,54 +170,45 @@ def _small(file: Path) -> bytes:
     return file.read_bytes()
 
 
-def _from_rows(file: Path, staged: Path, scorer: Scorer | None) -> dict[str, Any]:
+def _from_rows(file: Path, staged: Path) -> RunResults:
     """Results made of rows alone."""
     data = _small(file)
     table = read_table(data, file.name)
     if table.empty:
         raise StoreError(f"{file.name}: holds no image; there is nothing to import")
     (staged / IMAGES).write_bytes(data)
-    classes = [_class(name, rows, scorer) for name, rows in table.groupby("class_name", sort=True)]
+    classes = [_class(name, rows) for name, rows in table.groupby("class_name", sort=True)]
     dataset = str(table["dataset"].iloc[0]) or "unknown"
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    results = {
-        "schema": SCHEMA,
-        "id": file.stem if file.name != IMAGES else dataset,
-        "title": f"{dataset}, imported from {file.name}",
-        "dataset": dataset,
-        "checkpoint": "unknown",
-        "checkpoint_title": "unknown",
-        "checkpoint_sha256": None,
-        "leak": None,
-        "created_utc": now,
-        "finished_utc": now,
-        "complete": True,
-        "data_root": None,
-        "resolution": "native",
-        "ranked_by": "margin",
-        "threshold": {"value": 0.5, "source": "unknown: only rows were imported"}
-        | {"review_band": 0.0},
-        "map_threshold": 0.5,
-        "classes": classes,
-        "mean": mean_of(classes),
-    }
-    return parse_results(json.dumps(results).encode(), file.name)
+    return RunResults(
+        id=file.stem if file.name != IMAGES else dataset,
+        title=f"{dataset}, imported from {file.name}",
+        dataset=dataset,
+        checkpoint="unknown",
+        checkpoint_title="unknown",
+        created_utc=now,
+        finished_utc=now,
+        complete=True,
+        resolution="native",
+        ranked_by="margin",
+        threshold=Threshold(value=0.5, source="unknown: only rows were imported", review_band=0.0),
+        map_threshold=0.5,
+        classes=classes,
+        mean=mean_of(classes),
+    )
 
 
-def _class(name: object, rows: pd.DataFrame, scorer: Scorer | None) -> dict[str, Any]:
+def _class(name: object, rows: pd.DataFrame) -> ClassResults:
     done = rows[rows["error"] == ""]
     margins = [
         done.loc[done["anomalous"] == kind, "anomaly_margin"].to_numpy() for kind in (False, True)
     ]
-    unknown = {metric: None for metric in METRICS}
     why = "only rows were imported"
-    image_level: Mapping[str, Any] = {**unknown, "undefined": dict.fromkeys(METRICS, why)}
-    return {
-        "class_name": str(name),
-        "normal": len(margins[0]),
-        "anomalous": len(margins[1]),
-        "failed": len(rows) - len(done),
-        "image_level": scorer(*margins) if scorer is not None else image_level,
-        "pixel_level": {**unknown, "undefined": dict.fromkeys((*METRICS, "aupro"), why)},
-        "aupro": None,
-    }
+    return ClassResults(
+        class_name=str(name),
+        normal=len(margins[0]),
+        anomalous=len(margins[1]),
+        failed=len(rows) - len(done),
+        image_level=level_of(ranking(*margins)),
+        pixel_level=LevelResults(undefined=dict.fromkeys((*METRICS, "aupro"), why)),
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,12 @@ import numpy as np
 import pandas as pd
 
 from adaclip.errors import StoreError
+from adaclip.runs.records import RunResults
 from adaclip.runs.rows import complete_part, empty_table, is_map_file, read_table
 from adaclip.types import Threshold
 
-SCHEMA = "adaclip-run/1"
 RESULTS, IMAGES, MAPS, WORK = "results.json", "images.csv", "maps", "work"
-METRICS = ("auroc", "average_precision", "max_f1")
-# The `data_root` of images that the project draws itself.
-SYNTHETIC = "synthetic"
 _LARGEST_RESULTS = 32 * 1024 * 1024
-_TEXTS = ("id", "title", "dataset", "checkpoint", "resolution", "ranked_by", "created_utc")
-_SHARES = ("false_alarm_rate", "review_rate", "detection_rate")
 
 
 @dataclass(frozen=True)
@@ -31,7 +25,7 @@ class Run:
     """One evaluation: a folder and its checked results. Nothing else is read before it is asked."""
 
     folder: Path
-    results: Mapping[str, Any]
+    results: RunResults
 
     @property
     def id(self) -> str:
@@ -39,52 +33,25 @@ class Run:
         return self.folder.name
 
     @property
-    def title(self) -> str:
-        """For people."""
-        return str(self.results["title"])
-
-    @property
-    def dataset(self) -> str:
-        """Dataset key, or the folder's name of a set that is not published."""
-        return str(self.results["dataset"])
-
-    @property
     def checkpoint(self) -> str:
         """Checkpoint id."""
-        return str(self.results["checkpoint"])
+        return self.results.checkpoint
 
     @property
     def complete(self) -> bool:
         """False while it runs, and after an interruption until it has been resumed."""
-        return bool(self.results["complete"])
+        return self.results.complete
 
     @property
     def threshold(self) -> Threshold:
         """The image threshold of the checkpoint when the run was made."""
-        return Threshold(**self.results["threshold"])
-
-    @property
-    def classes(self) -> Sequence[Mapping[str, Any]]:
-        """The results of each class; empty in a run that is not complete."""
-        found: Sequence[Mapping[str, Any]] = self.results["classes"]
-        return found
-
-    @property
-    def mean(self) -> Mapping[str, Any]:
-        """The mean over the classes; empty in a run that is not complete."""
-        found: Mapping[str, Any] = self.results["mean"]
-        return found
+        return self.results.threshold
 
     @property
     def data_root(self) -> Path | None:
         """The folder the images were in; None for drawn images and for an imported run."""
-        root = self.results["data_root"]
-        return Path(root) if root and root != SYNTHETIC else None
-
-    @property
-    def synthetic(self) -> bool:
-        """True when the images are those the project draws itself."""
-        return bool(self.results["data_root"] == SYNTHETIC)
+        root = self.results.data_root
+        return Path(root) if root and not self.results.synthetic else None
 
     def images(self) -> pd.DataFrame:
         """A row per image, failed ones with their error; see `run_rows.read_table`.
@@ -156,39 +123,13 @@ def list_runs(roots: Sequence[Path]) -> tuple[list[Run], list[str]]:
     return list(runs.values()), problems
 
 
-def parse_results(data: bytes, name: str | Path) -> dict[str, Any]:
+def parse_results(data: bytes, name: str | Path) -> RunResults:
     """Results from their JSON. Raises StoreError, naming the file and the field."""
     try:
         results = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{name}: is damaged, not JSON ({error}); remove it") from error
-    if not isinstance(results, dict):
-        raise StoreError(f"{name}: is no run: a JSON object is expected")
-    if results.get("schema") != SCHEMA:
-        raise StoreError(
-            f"{name}: has the schema {results.get('schema')!r}, this version reads {SCHEMA!r}"
-        )
-    _Checker(name).results(results)
-    return results
-
-
-def mean_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Each metric's mean over the entries in which it is defined, and in `counts` how many."""
-    counts: dict[str, int] = {}
-    mean: dict[str, Any] = {"counts": counts}
-    for level in ("image_level", "pixel_level"):
-        mean[level] = {}
-        for name in METRICS:
-            found = defined_mean(entry[level][name] for entry in entries)
-            mean[level][name], counts[f"{level}.{name}"] = found
-    mean["aupro"], counts["aupro"] = defined_mean(entry["aupro"] for entry in entries)
-    return mean
-
-
-def defined_mean(values: Iterable[float | None]) -> tuple[float | None, int]:
-    """The mean of the values that are not None, None without any, and how many they are."""
-    defined = [value for value in values if value is not None]
-    return (math.fsum(defined) / len(defined) if defined else None), len(defined)
+    return RunResults.from_json(results, name)
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
@@ -205,92 +146,3 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
 
 def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is not a value")
-
-
-@dataclass(frozen=True)
-class _Checker:
-    """Says which field of which file is not what it must be."""
-
-    name: str | Path
-
-    def results(self, results: Mapping[str, Any]) -> None:
-        for key in _TEXTS:
-            self._expect(isinstance(results.get(key), str), key)
-        self._expect(isinstance(results.get("complete"), bool), "complete")
-        for key in ("leak", "data_root", "finished_utc", "checkpoint_sha256"):
-            value = results.get(key, 0)
-            self._expect(value is None or isinstance(value, str), key)
-        warnings = results.get("warnings", [])
-        texts = isinstance(warnings, list) and all(isinstance(one, str) for one in warnings)
-        self._expect(texts, "warnings")
-        threshold = results.get("threshold")
-        self._expect(isinstance(threshold, dict), "threshold")
-        assert isinstance(threshold, dict)
-        self._expect(set(threshold) == {"value", "source", "review_band"}, "threshold")
-        self._share(threshold["value"], "threshold.value", required=True)
-        self._expect(isinstance(threshold["source"], str), "threshold.source")
-        self._expect(_is_number(threshold["review_band"]), "threshold.review_band")
-        self._share(results.get("map_threshold"), "map_threshold", required=True)
-        for key in ("seconds_per_image", "size_bytes"):
-            value = results.get(key)
-            self._expect(value is None or (_is_number(value) and value >= 0), key)
-        classes = results.get("classes")
-        self._expect(isinstance(classes, list), "classes")
-        assert isinstance(classes, list)
-        for index, entry in enumerate(classes):
-            self._class(entry, f"classes[{index}]")
-        self._expect(len({entry["class_name"] for entry in classes}) == len(classes), "classes")
-        self._expect(isinstance(results.get("mean"), dict), "mean")
-        if classes:
-            self._levels(results["mean"], "mean")
-            self._expect(isinstance(results["mean"].get("counts", {}), dict), "mean.counts")
-
-    def _class(self, entry: Any, where: str) -> None:
-        self._expect(isinstance(entry, dict), where)
-        self._expect(isinstance(entry.get("class_name"), str), f"{where}.class_name")
-        for key in ("normal", "anomalous", "failed"):
-            value = entry.get(key)
-            is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-            self._expect(is_count, f"{where}.{key}")
-        for key in _SHARES:
-            self._share(entry.get(key), f"{where}.{key}")
-        self._levels(entry, where)
-
-    def _levels(self, entry: Mapping[str, Any], where: str) -> None:
-        for level in ("image_level", "pixel_level"):
-            values = entry.get(level)
-            self._expect(isinstance(values, dict), f"{where}.{level}")
-            assert isinstance(values, dict)
-            self._expect(
-                isinstance(values.get("undefined", {}), dict), f"{where}.{level}.undefined"
-            )
-            for metric in METRICS:
-                self._expect(metric in values, f"{where}.{level}.{metric}")
-                self._share(values[metric], f"{where}.{level}.{metric}")
-                interval = values.get(f"{metric}_interval")
-                if interval is not None:
-                    both = isinstance(interval, list) and len(interval) == 2
-                    self._expect(both, f"{where}.{level}.{metric}_interval")
-                    for end in interval:
-                        self._share(end, f"{where}.{level}.{metric}_interval", required=True)
-        self._expect("aupro" in entry, f"{where}.aupro")
-        self._share(entry["aupro"], f"{where}.aupro")
-        other = entry.get("alternative")
-        if other is not None:
-            self._expect(isinstance(other, dict), f"{where}.alternative")
-            self._levels(other, f"{where}.alternative")
-
-    def _share(self, value: Any, where: str, *, required: bool = False) -> None:
-        fits = _is_number(value) and 0 <= value <= 1
-        self._expect(fits or (value is None and not required), where)
-
-    def _expect(self, condition: bool, where: str) -> None:
-        if not condition:
-            raise StoreError(
-                f"{self.name}: {where} is missing or not what a run holds there; "
-                "restore the file, or make the run again"
-            )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -14,6 +14,7 @@ import pandas as pd
 from adaclip.errors import StoreError
 from adaclip.metrics import curves
 from adaclip.runs import wording
+from adaclip.runs.records import RunResults
 from adaclip.runs.rows import empty_table
 
 
@@ -25,8 +26,8 @@ class RunLike(Protocol):
         """The run's folder name."""
 
     @property
-    def results(self) -> Any:
-        """The mapping in results.json."""
+    def results(self) -> RunResults:
+        """What results.json holds."""
 
     def images(self) -> pd.DataFrame:
         """images.csv, one row per image; read anew on every call."""
@@ -34,8 +35,7 @@ class RunLike(Protocol):
 
 def own_threshold(run: RunLike) -> float:
     """The threshold a run was measured with, 0-1."""
-    value = (run.results.get("threshold") or {}).get("value")
-    return 0.5 if value is None else float(value)
+    return run.results.threshold.value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,7 +225,7 @@ class ScoreBook:
                 self._scores.move_to_end(key)
                 return known
             forgotten = self._forgotten
-        ranked_by = str(run.results.get("ranked_by") or "margin")
+        ranked_by = run.results.ranked_by
         scores = read_scores(self.frame(run), class_name, ranked_by)
         with self._lock:
             if forgotten != self._forgotten or run.id in self.unread:

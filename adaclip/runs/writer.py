@@ -1,7 +1,8 @@
-"""Writing a run so that it can be killed at any moment and gone on with later."""
+"""Writing a run so that it can be killed at any moment and resumed later."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -9,12 +10,12 @@ import shutil
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import filelock
 import numpy as np
 
 from adaclip.errors import StoreError
+from adaclip.runs.records import RunResults
 from adaclip.runs.results import IMAGES, MAPS, RESULTS, WORK, load_arrays, read_run
 from adaclip.runs.rows import Row, complete_part, decode, encode, header_line
 from adaclip.storage.atomic import sync_folder, write_bytes
@@ -30,14 +31,14 @@ class RunWriter:
     writes the metrics, keeps the maps or removes them. Use it in a `with` block: it holds a lock.
 
     Attributes:
-        header: as written when the run was started, whoever goes on with it.
+        header: as written when the run was started, whoever resumes it.
         complete: True when there is nothing left to do.
     """
 
-    def __init__(self, folder: Path, header: Mapping[str, Any], *, resume: bool = False) -> None:
-        """Start a run, or with `resume` go on with the one in the folder, if there is one.
+    def __init__(self, folder: Path, header: RunResults, *, resume: bool = False) -> None:
+        """Start a run, or with `resume` resume the one in the folder, if there is one.
 
-        `header["settings"]` must be the same then; `header["data_root"]` may have moved. Raises
+        `header.settings` must be the same then; `header.data_root` may have moved. Raises
         StoreError: there is a run already, one with other settings, something else, or another
         process is writing it.
         """
@@ -54,7 +55,7 @@ class RunWriter:
             raise _cannot(folder, error) from error
         try:
             if (folder / RESULTS).is_file():
-                self._go_on(header, resume)
+                self._resume(header, resume)
             else:
                 self._start(header)
         except BaseException:
@@ -111,7 +112,7 @@ class RunWriter:
             raise StoreError(f"{path} is gone; resume the run to make it again")
         return arrays
 
-    def finish(self, results: Mapping[str, Any], order: Sequence[str], *, keep_maps: bool) -> None:
+    def finish(self, results: RunResults, order: Sequence[str], *, keep_maps: bool) -> None:
         """Write rows in this order of `rel_path`, then the results, complete. Raises StoreError."""
         write_bytes(
             self.folder / IMAGES,
@@ -124,7 +125,7 @@ class RunWriter:
         self.complete = True
 
     def close(self) -> None:
-        """Let others write."""
+        """Release the folder's lock, so that another process may write."""
         self._lock.release()
 
     def __enter__(self) -> RunWriter:
@@ -151,20 +152,20 @@ class RunWriter:
             )
         self._lock = filelock.FileLock(self.folder / _LOCK)
 
-    def _start(self, header: Mapping[str, Any]) -> None:
+    def _start(self, header: RunResults) -> None:
         self.complete = False
-        self.header = {**header, "complete": False, "classes": [], "mean": {}}
+        self.header = dataclasses.replace(header, complete=False, classes=())
         # The rows' file first: a folder with results.json is a run.
         write_bytes(self.folder / IMAGES, header_line())
         self._write_results(self.header)
 
-    def _go_on(self, header: Mapping[str, Any], resume: bool) -> None:
-        stored = dict(read_run(self.folder).results)
+    def _resume(self, header: RunResults, resume: bool) -> None:
+        stored = read_run(self.folder).results
         if not resume:
             raise StoreError(
                 f"{self.folder} holds a run already; resume it (--resume) or name another folder"
             )
-        before, now = stored.get("settings", {}), header["settings"]
+        before, now = stored.settings, header.settings
         changed = [
             f"{key} was {before.get(key)!r} and is now {now.get(key)!r}"
             for key in sorted({*before, *now})
@@ -172,11 +173,11 @@ class RunWriter:
         ]
         if changed:
             raise StoreError(
-                f"the run in {self.folder} cannot be gone on with: {'; '.join(changed)}; "
+                f"the run in {self.folder} cannot be resumed: {'; '.join(changed)}; "
                 "use the same settings and images, or name another folder"
             )
-        self.complete = bool(stored["complete"])
-        self.header = stored | {"data_root": header["data_root"]}
+        self.complete = stored.complete
+        self.header = dataclasses.replace(stored, data_root=header.data_root)
         if self.complete:  # what a kill in the last moment may have left
             shutil.rmtree(self.folder / WORK, ignore_errors=True)
             return
@@ -199,8 +200,8 @@ class RunWriter:
         except OSError as error:
             raise _cannot(maps, error) from error
 
-    def _write_results(self, results: Mapping[str, Any]) -> None:
-        text = json.dumps(results, indent=1, ensure_ascii=True, allow_nan=False)
+    def _write_results(self, results: RunResults) -> None:
+        text = json.dumps(results.to_json(), indent=1, ensure_ascii=True, allow_nan=False)
         write_bytes(self.folder / RESULTS, text.encode() + b"\n")
 
     def _map_path(self, index: int) -> Path:

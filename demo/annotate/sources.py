@@ -56,7 +56,7 @@ def sources(services: Services, batch: Batch | None) -> list[Source]:
     """All that can be reviewed now: the visitor's own first, then runs, folders, kept images."""
     found = [Source(id=words.SESSION_SOURCE, label=words.SOURCE_SESSION, kind="session")]
     for run in _runs(services):
-        where = f"{run.title} · {words.pictures(_size_of(run))}"
+        where = f"{run.results.title} · {words.pictures(_size_of(run))}"
         found.append(Source(id=f"run-{run.id}", label=f"Run: {where}", kind="run", value=run))
     for folder in _folders(services):
         name = folder.name or str(folder)
@@ -130,7 +130,7 @@ def run_pictures(services: Services, run: Run, other: Run | None = None) -> Pict
     return Pictures(
         items=tuple(item for item in items if item.score is not None),
         subject=lambda index: run_subject(services, run, rows[index]),
-        title=run.title,
+        title=run.results.title,
     )
 
 
@@ -335,8 +335,8 @@ def _runs(services: Services) -> list[Run]:
 
 
 def _size_of(run: Run) -> int:
-    counts = [int(c.get("normal") or 0) + int(c.get("anomalous") or 0) for c in run.classes]
-    return sum(counts)
+    normal, anomalous, _ = run.results.images
+    return normal + anomalous
 
 
 def _scores_of(run: Run) -> dict[tuple[str, str], float | None]:

@@ -82,7 +82,7 @@ class BenchmarkActions:
             return {}
         holdings = self._library.holdings()
         if patch.get("dataset") and "run" not in patch:  # its newest run, where there is one
-            ours = (run for run in holdings.newest if run.dataset == patch["dataset"])
+            ours = (run for run in holdings.newest if run.results.dataset == patch["dataset"])
             patch = {**patch, "run": next((run.id for run in ours), "")}
         selection, notes = known_of(holdings).apply(desk.selection, patch)
         before, desk.notes = desk.view, tuple(notes)

@@ -11,7 +11,9 @@ import pandas as pd
 from adaclip.data.published import PROTOCOLS
 from adaclip.data.registry import dataset_name, spoken
 from adaclip.runs import wording
+from adaclip.runs.records import ClassResults, MeanResults, Measures, RunResults, Summary
 from adaclip.runs.scores import RunLike
+from adaclip.types import Threshold
 from demo.benchmark import words
 
 PREFERRED_SOURCES = ("paper", "repo-readme", "repo-log", "reprint", "re-eval")
@@ -107,8 +109,7 @@ def published_id(row: Mapping[str, Any]) -> str:
 def measured_id(run: RunLike) -> str:
     """The same of a run: a column per checkpoint and way of measuring."""
     results = run.results
-    rank = results.get("ranked_by") or "margin"
-    return f"run:{results.get('checkpoint')}|{results.get('resolution')}|{rank}"
+    return f"run:{results.checkpoint}|{results.resolution}|{results.ranked_by}"
 
 
 def protocol_label(protocol: str) -> str:
@@ -165,64 +166,46 @@ def published_cell(rows: Sequence[Mapping[str, Any]], name: str, protocol_label:
     )
 
 
-def level_values(entry: Mapping[str, Any], level: str, metric: str) -> Any:
-    """A metric of a class entry or of the mean of a run's results; None when undefined."""
-    if metric == "aupro":
-        return entry.get("aupro") if level == "pixel" else None
-    return (entry.get(f"{level}_level") or {}).get(metric)
-
-
-def undefined_reason(entry: Mapping[str, Any], level: str, metric: str) -> str:
+def undefined_reason(entry: Measures, level: str, metric: str) -> str:
     """Why a class of a run has no value, in the run's own words."""
     if level == "image" and metric == "aupro":
         return words.IMAGE_ONLY
-    given = (entry.get(f"{level}_level") or {}).get("undefined") or {}
-    return str(given.get(metric) or words.NOT_IN_RUN)
-
-
-def image_counts(run: RunLike) -> tuple[int, int, int]:
-    """(normal, anomalous, unreadable) images of a run."""
-    rows = run.results.get("classes") or ()
-    normal, abnormal, failed = (
-        sum(int(row.get(key) or 0) for row in rows) for key in ("normal", "anomalous", "failed")
-    )
-    return normal, abnormal, failed
+    return entry.level(level).undefined.get(metric) or words.NOT_IN_RUN
 
 
 def day(run: RunLike) -> str:
     """When a run was finished, else begun: "2026-11-24 02:10 UTC"."""
-    text = str(run.results.get("finished_utc") or run.results.get("created_utc") or "")
+    text = run.results.finished_utc or run.results.created_utc
     return f"{text[:16].replace('T', ' ')} UTC" if text else "date not recorded"
 
 
 def resolution_words(run: RunLike) -> str:
     """What pixel metrics were computed on, and what ranked the images."""
-    size = run.results.get("resolution") or "native"
+    size = run.results.resolution
     words_of_size = "the images' own resolution" if size == "native" else f"{size} x {size} px"
-    rank = run.results.get("ranked_by") or "margin"
-    return f"pixels at {words_of_size}, ranked by {rank}"
+    return f"pixels at {words_of_size}, ranked by {run.results.ranked_by}"
 
 
 def run_lines(run: RunLike) -> list[str]:
     """Where a measured number comes from."""
     results = run.results
-    normal, abnormal, failed = image_counts(run)
+    normal, abnormal, failed = run.results.images
     counts = f"{wording.images(normal + abnormal)} ({normal:,} normal, {abnormal:,} anomalous)"
-    sha = str(results.get("checkpoint_sha256") or "not recorded")
+    sha = results.checkpoint_sha256 or "not recorded"
     lines = [
         f"{words.MEASURED}: run {run.id}, {day(run)}",
         f"{counts}{f', {failed:,} unreadable' if failed else ''}",
         f"{_device_words(results) or 'device not recorded'}; {resolution_words(run)}",
-        f"Checkpoint {results.get('checkpoint')}, sha256 {sha[:12]}",
+        f"Checkpoint {results.checkpoint}, sha256 {sha[:12]}",
     ]
-    if results.get("leak"):
-        lines.append(f"{words.TRAINED_MARK} {results['leak']}")
+    if results.leak:
+        lines.append(f"{words.TRAINED_MARK} {results.leak}")
     return lines
 
 
-def _maskless(rows: Sequence[Mapping[str, Any]], level: str) -> list[str]:
+def _maskless(rows: Sequence[ClassResults], level: str) -> list[str]:
     """How many anomalous images a pixel value leaves out."""
-    count = sum(int(row.get("without_mask") or 0) for row in rows)
+    count = sum(row.without_mask for row in rows)
     if level != "pixel" or not count:
         return []
     return [f"{wording.images(count)} without a mask left out"]
@@ -231,29 +214,28 @@ def _maskless(rows: Sequence[Mapping[str, Any]], level: str) -> list[str]:
 def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: int | None) -> Cell:
     """A run's mean over its classes. `expected`: images the whole dataset has, where known."""
     results = run.results
-    mean = results.get("mean") or {}
-    value = level_values(mean, level, metric)
-    patch = {"run": run.id, "dataset": str(results.get("dataset")), "metric": metric}
+    mean = results.mean
+    value = mean.value(level, metric)
+    patch = {"run": run.id, "dataset": results.dataset, "metric": metric}
     patch["level"] = level
     if value is None:
-        rows = results.get("classes") or ()
-        reasons = dict.fromkeys(undefined_reason(row, level, metric) for row in rows)
+        reasons = dict.fromkeys(undefined_reason(row, level, metric) for row in results.classes)
         reason = "; ".join(reasons) or wording.NO_IMAGES
         lines = [f"{wording.NA}: {reason}", *run_lines(run)]
         cell = absent(reason, run_id=run.id, patch=patch)
         return replace(cell, source="\n".join(lines))
-    normal, abnormal, failed = image_counts(run)
+    normal, abnormal, failed = run.results.images
     partial = expected is not None and normal + abnormal + failed < expected
-    marks = ((words.TRAINED_MARK,) if results.get("leak") else ()) + (
+    marks = ((words.TRAINED_MARK,) if results.leak else ()) + (
         (words.PARTIAL_MARK,) if partial else ()
     )
-    title = results.get("checkpoint_title") or results.get("checkpoint")
-    lines = [f"{title} on {name}: {metric_title(metric, level)} {wording.percent(value)}"]
-    classes, averaged = len(results.get("classes") or ()), _averaged(mean, level, metric)
+    head = f"{results.checkpoint_name} on {name}: {metric_title(metric, level)}"
+    lines = [f"{head} {wording.percent(value)}"]
+    classes, averaged = len(results.classes), _averaged(mean, level, metric)
     if averaged is not None and averaged < classes:
         lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
     lines += other_ranking(mean, level, metric)
-    lines += _maskless(results.get("classes") or (), level)
+    lines += _maskless(results.classes, level)
     if partial:
         lines.append(f"{words.PARTIAL}: the dataset has {expected:,} images")
     return Cell(
@@ -267,37 +249,35 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
     )
 
 
-def other_ranking(entry: Mapping[str, Any], level: str, metric: str) -> list[str]:
+def other_ranking(entry: Summary, level: str, metric: str) -> list[str]:
     """The value by the other ranking, where a run has both: margins do not saturate."""
-    other = entry.get("alternative") or {}
-    value = level_values(other, level, metric)
-    if value is None:
+    other = entry.alternative
+    value = None if other is None else other.value(level, metric)
+    if other is None or value is None:
         return []
-    return [f"Ranked by {other.get('ranked_by')} instead: {wording.percent(value)}"]
+    return [f"Ranked by {other.ranked_by} instead: {wording.percent(value)}"]
 
 
-def _averaged(mean: Mapping[str, Any], level: str, metric: str) -> int | None:
+def _averaged(mean: MeanResults, level: str, metric: str) -> int | None:
     """How many classes stand behind a mean."""
-    counts = mean.get("counts") or {}
-    found = counts.get("aupro" if metric == "aupro" else f"{level}_level.{metric}")
-    return found if isinstance(found, int) else None
+    return mean.counts.get("aupro" if metric == "aupro" else f"{level}_level.{metric}")
 
 
 def category_rows(run: RunLike) -> list[dict[str, Any]]:
     """The run page's table: class, counts, and a Cell per (level, metric), in the run's order."""
     table = []
-    for row in run.results.get("classes") or ():
+    for row in run.results.classes:
         cells = {
             (level, metric): class_cell(run, row, level, metric)
             for level, metric in MEASURED_METRICS
         }
         table.append(
             {
-                "class_name": str(row["class_name"]),
-                "words": spoken(str(row["class_name"])),
-                "normal": int(row.get("normal") or 0),
-                "anomalous": int(row.get("anomalous") or 0),
-                "failed": int(row.get("failed") or 0),
+                "class_name": row.class_name,
+                "words": spoken(row.class_name),
+                "normal": row.normal,
+                "anomalous": row.anomalous,
+                "failed": row.failed,
                 "cells": cells,
             }
         )
@@ -315,27 +295,27 @@ MEASURED_METRICS = (
 )
 
 
-def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) -> Cell:
+def class_cell(run: RunLike, row: ClassResults, level: str, metric: str) -> Cell:
     """One class of a run; click: this class with this metric."""
-    value = level_values(row, level, metric)
-    name = str(row["class_name"])
+    value = row.value(level, metric)
+    name = row.class_name
     patch = {"run": run.id, "class": name, "level": level, "metric": metric}
     if value is None:
         reason = undefined_reason(row, level, metric)
         return absent(f"{spoken(name)}: {reason}", run_id=run.id, patch=patch)
-    interval = (row.get(f"{level}_level") or {}).get(f"{metric}_interval")
-    normal, abnormal = int(row.get("normal") or 0), int(row.get("anomalous") or 0)
+    interval = (row.level(level).intervals or {}).get(metric)
     text = f"{spoken(name)}: {metric_title(metric, level)} {wording.percent(value)}"
     if interval:
         low, high = (wording.percent(end) for end in interval)
         text += f", 95 % interval {low} to {high}"
-    lines = [text, f"{normal:,} normal, {abnormal:,} anomalous images", *_maskless([row], level)]
+    lines = [text, f"{row.normal:,} normal, {row.anomalous:,} anomalous images"]
+    lines += _maskless([row], level)
     return Cell(
         value=float(value),
         text=wording.percent(value),
         source="\n".join(lines + other_ranking(row, level, metric)),
         run_id=run.id,
-        count=normal + abnormal,
+        count=row.normal + row.anomalous,
         patch=patch,
     )
 
@@ -343,36 +323,31 @@ def class_cell(run: RunLike, row: Mapping[str, Any], level: str, metric: str) ->
 def run_facts(run: RunLike) -> list[tuple[str, str]]:
     """What a run is, for people: (term, text), only what is recorded."""
     results = run.results
-    normal, abnormal, failed = image_counts(run)
-    threshold = results.get("threshold") or {}
-    seconds, size = results.get("seconds_per_image"), results.get("size_bytes")
+    normal, abnormal, failed = run.results.images
+    seconds, size = results.seconds_per_image, results.size_bytes
     facts: list[tuple[str, Any]] = [
-        ("Checkpoint", results.get("checkpoint_title") or results.get("checkpoint")),
+        ("Checkpoint", results.checkpoint_name),
         ("Size", f"{size / 1e6:,.0f} MB" if size else None),
-        ("sha256", results.get("checkpoint_sha256")),
+        ("sha256", results.checkpoint_sha256),
         ("Measured", day(run)),
         ("Images", f"{normal:,} normal, {abnormal:,} anomalous"),
         ("Unreadable", f"{failed:,}" if failed else None),
-        ("Threshold", _threshold_words(threshold)),
+        ("Threshold", _threshold_words(results.threshold)),
         ("Protocol", resolution_words(run)),
         ("Device", _device_words(results)),
         ("Time per image", f"{seconds:.3g} s" if seconds else None),
-        ("Complete", None if results.get("complete", True) else "no: resume it to finish"),
-        ("Caution", results.get("leak")),
-        ("Commit", results.get("commit")),
-        ("Reproduce", results.get("command")),
+        ("Complete", None if results.complete else "no: resume it to finish"),
+        ("Caution", results.leak),
+        ("Commit", results.commit),
+        ("Reproduce", results.command),
     ]
     return [(term, str(text)) for term, text in facts if text]
 
 
-def _device_words(results: Mapping[str, Any]) -> str:
-    known = (results.get(key) for key in ("device", "precision"))
-    return ", ".join(str(value) for value in known if value)
+def _device_words(results: RunResults) -> str:
+    return ", ".join(value for value in (results.device, results.precision) if value)
 
 
-def _threshold_words(threshold: Mapping[str, Any]) -> str | None:
-    value = threshold.get("value")
-    if value is None:
-        return None
-    source = threshold.get("source")
-    return words.threshold(float(value)) + (f", {source}" if source else "")
+def _threshold_words(threshold: Threshold) -> str:
+    source = f", {threshold.source}" if threshold.source else ""
+    return words.threshold(threshold.value) + source

@@ -92,9 +92,9 @@ class MeasureActions:
         """A run from a file; it is opened."""
         run = benchmark_files.imported(self._services, upload)
         screen = self._actions.refresh(key)
-        said = f"{run.title} is among the runs now."
+        said = f"{run.results.title} is among the runs now."
         if not run.complete:
-            said = f"{run.title} is not finished: its values are missing."
+            said = f"{run.results.title} is not finished: its values are missing."
         link = f'<button {act({"run": run.id})} class="quiet">Show it</button>'
         shown = f'<p class="notice">{icon("note")}{esc(said)} {link}</p>'
         return {**screen, "upload_said": shown, "jobs": self._jobs()}
@@ -151,6 +151,6 @@ def _left(run: Any, jobs: Sequence[Job]) -> str:
     why = next((job.message for job in jobs if job.folder == run.folder and job.message), "")
     said = f"failed: {why}" if why else "was stopped before it was done"
     return (
-        f'<li class="left"><p><b>{esc(run.title)}</b> <span>{esc(said)}</span></p>'
+        f'<li class="left"><p><b>{esc(run.results.title)}</b> <span>{esc(said)}</span></p>'
         f'<button type="button" data-act="bench" data-resume="{esc(run.id)}">Resume</button></li>'
     )

@@ -126,7 +126,7 @@ class Screens:
             run
             for run in holdings.newest
             if chosen.domain == "all"
-            or getattr(holdings.cards.get(run.dataset), "domain", "") == chosen.domain
+            or getattr(holdings.cards.get(run.results.dataset), "domain", "") == chosen.domain
         ]
         return {
             "bars": figures.bars(self.overview(desk, holdings)),

@@ -113,8 +113,8 @@ class Known:
         newest = list(runs)
         known_runs = {
             run.id: (
-                str(run.results.get("dataset")),
-                tuple(str(row["class_name"]) for row in run.results.get("classes") or ()),
+                run.results.dataset,
+                tuple(row.class_name for row in run.results.classes),
             )
             for run in newest
         }
@@ -123,7 +123,7 @@ class Known:
             datasets.setdefault(dataset, classes)
         listed = () if published is None else sorted({str(p) for p in published["protocol"]})
         printed = () if published is None else published.to_dict("records")
-        complete = (run.id for run in newest if run.results.get("complete", True))
+        complete = (run.id for run in newest if run.results.complete)
         return cls(
             runs=known_runs,
             datasets=datasets,

@@ -221,23 +221,21 @@ class _Builder:
     def measured(self, runs: Sequence[RunLike]) -> list[Filled]:
         """A column per checkpoint and way of measuring; the newest complete run of a dataset."""
         groups: dict[tuple[str, str, str], dict[str, RunLike]] = {}
-        for run in sorted(runs, key=lambda one: str(one.results.get("created_utc") or "")):
-            if not run.results.get("complete", True):
+        for run in sorted(runs, key=lambda one: one.results.created_utc):
+            if not run.results.complete:
                 self.notes.append(f"Run {run.id} is not finished and not in the table.")
                 continue
             results = run.results
-            way = (str(results.get("resolution")), str(results.get("ranked_by") or "margin"))
-            groups.setdefault((str(results.get("checkpoint")), *way), {})[
-                str(results.get("dataset"))
-            ] = run
+            way = (results.resolution, results.ranked_by)
+            groups.setdefault((results.checkpoint, *way), {})[results.dataset] = run
         columns = []
-        for (checkpoint, size, rank), by_dataset in groups.items():
+        for (_, size, rank), by_dataset in groups.items():
             if not any(key in by_dataset for key in self.datasets):
                 continue
             latest = max(by_dataset.values(), key=day)
             column = Column(
                 id=measured_id(latest),
-                label=str(latest.results.get("checkpoint_title") or checkpoint),
+                label=latest.results.checkpoint_name,
                 sublabel=f"{'own size' if size == 'native' else f'at {size} px'}, by {rank}",
                 measured=True,
                 protocol="measured",
@@ -277,7 +275,7 @@ class _Builder:
 def _datasets(runs: Sequence[RunLike], cards: Mapping[str, Any], domain: str) -> list[str]:
     """Rows: the cards of the domain in their order, then folders that runs are of."""
     listed = [key for key in cards if domain in ("all", cards[key].domain)]
-    own = dict.fromkeys(str(run.results.get("dataset")) for run in runs)
+    own = dict.fromkeys(run.results.dataset for run in runs)
     return listed + [key for key in own if key not in cards and domain == "all"]
 
 

@@ -80,7 +80,7 @@ def source_line(source: str) -> str:
 
 def run_choices(runs: Sequence[Any]) -> list[tuple[str, str]]:
     """(label, id): runs of one title are told apart by their names."""
-    titles = [str(run.results.get("title") or run.id) for run in runs]
+    titles = [run.results.title or run.id for run in runs]
     return [
         (title if titles.count(title) == 1 else f"{title} ({run.id})", run.id)
         for title, run in zip(titles, runs, strict=True)
@@ -98,22 +98,21 @@ def about_html(run: Any, selection: Selection, measured: bool = False) -> str:
         return f'<p class="hint">No run of {name} is here: published values only.</p>'
     results = run.results
     parts = [
-        f"<b>{esc(str(results.get('checkpoint_title') or results.get('checkpoint')))}</b> on "
-        f"<b>{esc(dataset_name(run.dataset))}</b>",
+        f"<b>{esc(results.checkpoint_name)}</b> on <b>{esc(dataset_name(results.dataset))}</b>",
         esc(day(run)),
     ]
-    command = str(results.get("command") or "")
+    command = results.command or ""
     if command:
         parts.append(f"<code title='Repeats this run'>{esc(command)}</code>")
     line = f'<p class="bench-line">{"<i></i>".join(f"<span>{part}</span>" for part in parts)}</p>'
-    for said in filter(None, (results.get("leak"), *results.get("warnings", ()))):
+    for said in filter(None, (results.leak, *results.warnings)):
         line += f'<p class="notice warn">{icon("warning")}{esc(str(said))}</p>'
     return line
 
 
 def class_choices(run: Any) -> list[tuple[str, str]]:
     """(words, class) of a run, all of them first."""
-    listed = [] if run is None else [str(row["class_name"]) for row in run.classes]
+    listed = [] if run is None else [row.class_name for row in run.results.classes]
     return [("All objects", ""), *((spoken(name), name) for name in listed)]
 
 

@@ -83,7 +83,6 @@ def run_subject(
     rel_path, results = str(row["rel_path"]), run.results
     pixels, image_sha = run_picture(services, run, rel_path)
     anomalous = bool(int(row["anomalous"]))
-    cut = results.get("map_threshold")
     return Subject(
         name=rel_path,
         pixel_sha256=pixel_sha256(pixels),
@@ -96,11 +95,11 @@ def run_subject(
         defect_type=text_of(row.get("defect_type")),
         prompt=str(row["class_name"]).replace("_", " "),
         checkpoint_id=str(run.checkpoint),
-        checkpoint_sha256=str(results.get("checkpoint_sha256") or ""),
+        checkpoint_sha256=results.checkpoint_sha256 or "",
         score=number_of(row.get("anomaly_score")),
         margin=number_of(row.get("anomaly_margin")),
         threshold=threshold or run.threshold,
-        map_threshold=0.5 if cut is None else float(cut),
+        map_threshold=results.map_threshold,
         truth="anomalous" if anomalous else "normal",
         truth_source="dataset",
         pixels=lambda: pixels,

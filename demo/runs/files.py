@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from adaclip.errors import InputError, StoreError
-from adaclip.metrics.ranking import ranking
 from adaclip.runs import export_run, import_run
 from adaclip.runs.results import IMAGES, RESULTS, Run
 from demo.page import messages
@@ -56,7 +55,7 @@ def imported(services: Services, upload: Any) -> Run:
     served = services.store.folder.resolve()
     if not path.is_file() or not path.resolve().is_relative_to(served):
         raise InputError(messages.NOT_UPLOADED)
-    return import_run(path, services.run_roots[0], scorer=_scored)
+    return import_run(path, services.run_roots[0])
 
 
 def table_file(frame: pd.DataFrame, folder: Path, name: str) -> Path:
@@ -64,17 +63,6 @@ def table_file(frame: pd.DataFrame, folder: Path, name: str) -> Path:
     target = _fresh(folder) / f"{name}.csv"
     frame.to_csv(target, index=False, encoding="utf-8")
     return target
-
-
-def _scored(normal: Any, abnormal: Any) -> dict[str, Any]:
-    """Image-level values of rows that came without any."""
-    found = ranking(normal, abnormal)
-    return {
-        "auroc": found.auroc,
-        "average_precision": found.average_precision,
-        "max_f1": found.max_f1,
-        "undefined": dict(found.undefined),
-    }
 
 
 def _fresh(folder: Path) -> Path:

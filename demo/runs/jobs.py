@@ -17,12 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.registry import dataset_name
 from adaclip.errors import AdaClipError, InputError
 from adaclip.runs.results import Run
 from demo.page import messages
 from demo.page.guard import logged
-from demo.runs.source_images import SYNTHETIC, data_root_of
+from demo.runs.source_images import data_root_of
 from demo.services import Services
 
 State = Literal["waiting", "loading", "running", "done", "stopped", "failed"]
@@ -98,7 +99,7 @@ class JobBoard:
         if not info.present:
             raise InputError(messages.missing_checkpoint(info.how_to_get))
         root = _source(self._services, source)
-        name = SYNTHETIC if root is None else root.name
+        name = SYNTHETIC_KEY if root is None else root.name
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         folder = self._home() / _NOT_IN_NAMES.sub("-", f"{info.id}-{name}-{stamp}")
         return self._submit(
@@ -114,18 +115,18 @@ class JobBoard:
         )
 
     def resume(self, run: Run) -> Job:
-        """Go on with a run that was interrupted. Raises InputError or DatasetError."""
+        """Resume a run that was interrupted. Raises InputError or DatasetError."""
         info = self._services.checkpoint(run.checkpoint)
-        settings = run.results.get("settings")
-        if not isinstance(settings, dict) or run.folder.parent != self._home():
+        settings = dict(run.results.settings)
+        if not settings or run.folder.parent != self._home():
             raise InputError(f"{run.id} does not say how it was made; measure it anew.")
         return self._submit(
             Job(
                 id=secrets.token_hex(4),
-                title=run.title,
+                title=run.results.title,
                 checkpoint=info.id,
                 folder=run.folder,
-                root=None if run.synthetic else data_root_of(self._services, run),
+                root=None if run.results.synthetic else data_root_of(self._services, run),
                 settings=settings,
             )
         )
@@ -215,7 +216,7 @@ def evaluate(services: Services, job: Job) -> None:
 
 def sources(services: Services) -> list[tuple[str, str]]:
     """(label, id) of what can be measured: the drawn set, and folders beneath the data roots."""
-    found = [("Synthetic pictures, drawn here", SYNTHETIC)]
+    found = [("Synthetic pictures, drawn here", SYNTHETIC_KEY)]
     for number, root in enumerate(services.data_roots):
         for folder in _folders(root):
             inside = folder.relative_to(root).as_posix()
@@ -261,7 +262,7 @@ def _folders(root: Path) -> list[Path]:
 
 def _source(services: Services, source: Any) -> Path | None:
     """The folder of an id of `sources`, None for the drawn set. Raises InputError."""
-    if source == SYNTHETIC:
+    if source == SYNTHETIC_KEY:
         return None
     number, _, inside = str(source).partition(":")
     for at, root in enumerate(services.data_roots):
@@ -280,7 +281,7 @@ def _samples(root: Path, dataset: str | None) -> Sequence[Any]:
 
 def _command(job: Job, config: Any) -> str:
     """What to type to repeat it."""
-    data = SYNTHETIC if job.root is None else job.root.name
+    data = SYNTHETIC_KEY if job.root is None else job.root.name
     parts = ["python -m adaclip evaluate", f"--data {data}", f"--checkpoint {job.checkpoint}"]
     if config.limit is not None:
         parts.append(f"--limit {config.limit}")

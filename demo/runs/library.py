@@ -89,7 +89,7 @@ class Library:
 
 
 def _created(run: Run) -> str:
-    return str(run.results.get("created_utc") or "")
+    return run.results.created_utc
 
 
 def _marks(roots: Sequence[Path]) -> dict[Path, tuple[int, int]]:

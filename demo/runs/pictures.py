@@ -135,7 +135,7 @@ class BenchmarkPictures:
         size = (int(row["height"]), int(row["width"])) if row["error"] == "" else None
         if not row["anomalous"]:
             raise InputError("Normal: there is nothing to mark.")
-        if run.synthetic:
+        if run.results.synthetic:
             from adaclip.synthetic import benchmark_set
 
             mask = benchmark_set.draw(str(row["rel_path"])).mask
@@ -150,7 +150,9 @@ class BenchmarkPictures:
     ) -> np.ndarray:
         from adaclip.data.sample import read_mask
 
-        dataset = run.dataset if run.dataset in self.library.holdings().cards else None
+        dataset = (
+            run.results.dataset if run.results.dataset in self.library.holdings().cards else None
+        )
         sample = _samples(data_root_of(self._services, run), dataset).get(str(row["rel_path"]))
         if sample is None:
             raise DatasetError("The picture is no longer in its folder.")

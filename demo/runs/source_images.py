@@ -16,12 +16,11 @@ from adaclip.logits import sigmoid
 from demo.services import Services
 
 # The bundled benchmark set is drawn, not read: this is its data_root.
-SYNTHETIC = "synthetic"
 
 
 def run_picture(services: Services, run: Any, rel_path: str) -> tuple[np.ndarray, str]:
     """(H, W, 3) uint8 of a run's image, and the digest of its file. Raises AdaClipError."""
-    if str(run.results.get("data_root")) == SYNTHETIC:
+    if run.results.synthetic:
         from adaclip.synthetic import benchmark_set
 
         pixels = benchmark_set.draw(rel_path).image

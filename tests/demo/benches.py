@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from adaclip.metrics.ranking import ranking
+from adaclip.runs.records import RunResults
 from adaclip.runs.rows import COLUMNS
 from adaclip.runs.scores import read_scores
 from demo.benchmark.select import Selection, images_page
@@ -22,7 +23,7 @@ class FakeRun:
     """A run without a folder; counts how often its images are read."""
 
     id: str
-    results: dict[str, Any]
+    results: RunResults
     table: pd.DataFrame
     reads: list[int] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ def run_of(
         "classes": classes,
         "mean": mean_of(classes),
     }
-    return FakeRun(id=run_id, results={**results, **more}, table=table)
+    return FakeRun(id=run_id, results=RunResults.from_json({**results, **more}), table=table)
 
 
 def class_entry(name: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def written(run: FakeRun, root: Path) -> Path:
     """The run as a folder below `root`, for `adaclip.runs`."""
     folder = root / run.id
     folder.mkdir(parents=True)
-    (folder / "results.json").write_text(json.dumps(run.results), encoding="utf-8")
+    (folder / "results.json").write_text(json.dumps(run.results.to_json()), encoding="utf-8")
     run.table.to_csv(folder / "images.csv", index=False)
     return folder
 
@@ -215,7 +216,8 @@ def published(*more: dict[str, Any]) -> pd.DataFrame:
 
 def replaced(run: FakeRun, **results: Any) -> FakeRun:
     """The run with other entries in results.json."""
-    return dataclasses.replace(run, results={**run.results, **results})
+    changed = RunResults.from_json({**run.results.to_json(), **results})
+    return dataclasses.replace(run, results=changed)
 
 
 def images_of(selection: Selection, frame: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from adaclip.runs.compare import compare
+from adaclip.runs.records import ClassResults
 from adaclip.runs.scores import read_scores
 from demo.benchmark import figures
 from demo.benchmark.figures.scores import bin_edges
@@ -190,7 +191,7 @@ def test_a_square_of_the_heat_map_gives_its_class_and_metric() -> None:
         "level": "image",
         "metric": "auroc",
     }
-    expected = RUN.results["classes"][1]["image_level"]["auroc"]
+    expected = RUN.results.classes[1].image_level.auroc
     assert square(figure, 1, 0)[0] == pytest.approx(100 * expected)
     assert square(figure, 1, 0)[1] == f"{100 * expected:.1f}"
     assert set(images(values.customdata[1][0], 0.5)["class_name"]) == {"metal_nut"}
@@ -198,17 +199,16 @@ def test_a_square_of_the_heat_map_gives_its_class_and_metric() -> None:
 
 
 def test_na_squares_of_the_heat_map_are_there_with_their_reason() -> None:
-    run = some_run()
-    run.results["classes"][0]["aupro"] = None
-    run.results["classes"][0]["pixel_level"]["undefined"] = {"aupro": "no masks"}
+    classes = some_run().results.to_json()["classes"]
+    classes[0]["aupro"] = None
+    classes[0]["pixel_level"]["undefined"] = {"aupro": "no masks"}
+    run = replaced(some_run(), classes=classes)
     value, text, hovered = square(figures.heatmap(run), 0, 6)
     assert (value, text) == (0.0, "n/a")
     assert "no masks" in hovered
     only_gaps = run_of(image_rows("synthetic", "gear", np.array([]), np.array([1.0])))
-    for level in ("image_level", "pixel_level"):
-        only_gaps.results["classes"][0][level] = {"undefined": {}}
-    only_gaps.results["classes"][0]["aupro"] = None
-    assert len(figures.heatmap(only_gaps).data) == 1
+    classes = [ClassResults(class_name="gear", anomalous=1).to_json()]
+    assert len(figures.heatmap(replaced(only_gaps, classes=classes)).data) == 1
 
 
 def test_bars_draw_measured_solid_and_published_hatched() -> None:

@@ -250,10 +250,11 @@ def test_an_empty_table_says_so() -> None:
 
 
 def test_a_class_row_has_values_intervals_and_reasons() -> None:
-    run = some_run()
-    run.results["classes"][0]["image_level"]["auroc_interval"] = [0.8, 0.95]
-    run.results["classes"][1]["pixel_level"]["auroc"] = None
-    run.results["classes"][1]["pixel_level"]["undefined"] = {"auroc": "no masks"}
+    classes = some_run().results.to_json()["classes"]
+    classes[0]["image_level"]["auroc_interval"] = [0.8, 0.95]
+    classes[1]["pixel_level"]["auroc"] = None
+    classes[1]["pixel_level"]["undefined"] = {"auroc": "no masks"}
+    run = replaced(some_run(), classes=classes)
     first, second = category_rows(run)
     assert "95 % interval 80.0 to 95.0" in first["cells"]["image", "auroc"].source
     assert second["cells"]["pixel", "auroc"].reason == "metal nut: no masks"

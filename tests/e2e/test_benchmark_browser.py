@@ -69,7 +69,9 @@ def write_runs(runs: Path, data: Path) -> None:
     calm = benches.run_of(normal, "calm", title="calm", created_utc="2026-11-03")
     why = dict.fromkeys(("auroc", "average_precision", "max_f1", "aupro"), "no masks in calm")
     pixels = dict.fromkeys(("auroc", "average_precision", "max_f1")) | {"undefined": why}
-    classes = [{**one, "pixel_level": pixels, "aupro": None} for one in calm.results["classes"]]
+    classes = [
+        {**one, "pixel_level": pixels, "aupro": None} for one in calm.results.to_json()["classes"]
+    ]
     benches.written(benches.replaced(calm, classes=classes), runs)
     nothing = benches.run_of(
         normal.iloc[:0], "nothing", title="nothing", created_utc="2026-11-02", dataset="nothing"

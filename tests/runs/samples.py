@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from adaclip.runs import Row, Run, RunWriter
+from adaclip.runs import Row, Run, RunResults, RunWriter
 
 METRICS = ("auroc", "average_precision", "max_f1")
 
 
-def header(run_id: str = "run", **changes: Any) -> dict[str, Any]:
+def header(run_id: str = "run", **changes: Any) -> RunResults:
     """What the engine would write, with the fewest settings."""
-    return {
+    fields = {
         "schema": "adaclip-run/1",
         "id": run_id,
         "title": "Made up on parts",
@@ -36,7 +36,10 @@ def header(run_id: str = "run", **changes: Any) -> dict[str, Any]:
         "precision": "fp32",
         "batch_size": 1,
         "settings": {"limit": None},
-    } | changes
+        "classes": [],
+        "mean": {},
+    }
+    return RunResults.from_json(fields | changes)
 
 
 def class_entry(name: str, value: float | None = 0.5) -> dict[str, Any]:
@@ -80,11 +83,9 @@ def write_run(folder: Path, count: int = 4, *, maps: bool = True, **changes: Any
             writer.save_map(index, {"margin": np.full((8, 8), index, np.float32)})
         writer.append(rows)
         entry = class_entry("nut")
-        results = writer.header | {
-            "complete": True,
-            "classes": [entry],
-            "mean": {k: entry[k] for k in ("image_level", "pixel_level", "aupro")},
-        }
+        mean = {k: entry[k] for k in ("image_level", "pixel_level", "aupro")}
+        finished = {"complete": True, "classes": [entry], "mean": mean}
+        results = RunResults.from_json(writer.header.to_json() | finished)
         writer.finish(results, [r.rel_path for r in rows], keep_maps=maps)
         return Run(folder, results)
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
+import adaclip
 from adaclip.errors import StoreError
 from adaclip.runs import (
     COLUMNS,
@@ -22,7 +24,7 @@ from adaclip.runs import (
     list_runs,
     read_run,
 )
-from adaclip.runs.results import mean_of
+from adaclip.runs.records import ClassResults, LevelResults, RunResults, mean_of
 from adaclip.runs.rows import complete_part, decode, encode, header_line, read_table
 from tests.runs.samples import change, class_entry, header, row, write_run
 
@@ -36,7 +38,7 @@ def test_a_run_reads_back_as_written(tmp_path: Path) -> None:
     written = write_run(tmp_path / "run", 4)
     made = read_run(tmp_path / "run")
     assert made == written
-    assert (made.id, made.dataset, made.checkpoint, made.complete) == (
+    assert (made.id, made.results.dataset, made.checkpoint, made.complete) == (
         "run",
         "parts",
         "made-up",
@@ -220,10 +222,25 @@ def test_a_file_without_a_map_in_it_is_named(array: np.ndarray, tmp_path: Path) 
 
 
 def test_a_mean_is_over_the_classes_with_a_value_and_says_how_many() -> None:
-    mean = mean_of([class_entry("a", 0.25), class_entry("b", None), class_entry("c", 0.75)])
-    assert mean["image_level"]["auroc"] == mean["pixel_level"]["max_f1"] == mean["aupro"] == 0.5
-    assert set(mean["counts"].values()) == {2}
-    assert mean_of([class_entry("b", None)])["pixel_level"]["auroc"] is None
+    levels = [LevelResults(auroc=value, max_f1=value) for value in (0.25, None, 0.75)]
+    classes = [
+        ClassResults(class_name=name, image_level=level, pixel_level=level, aupro=level.auroc)
+        for name, level in zip("abc", levels, strict=True)
+    ]
+    mean = mean_of(classes)
+    assert mean.image_level.auroc == mean.pixel_level.max_f1 == mean.aupro == 0.5
+    assert mean.counts["image_level.auroc"] == mean.counts["aupro"] == 2
+    assert mean.counts["image_level.average_precision"] == 0
+    assert mean_of(classes[1:2]).pixel_level.auroc is None
+
+
+def test_results_are_written_as_they_were_read(tmp_path: Path) -> None:
+    shipped = Path(adaclip.__file__).parents[1] / "datasets_meta" / "runs"
+    for folder in shipped.iterdir():
+        stored = json.loads((folder / "results.json").read_text())
+        assert RunResults.from_json(stored).to_json() == stored
+    unknown = header().to_json() | {"of_a_later_version": [1]}
+    assert RunResults.from_json(unknown).to_json() == unknown
 
 
 def test_an_exported_command_names_no_folder(tmp_path: Path) -> None:
@@ -259,7 +276,8 @@ def test_a_kill_while_finishing_leaves_a_run_that_can_be_gone_on_with(tmp_path: 
         assert len(read_run(tmp_path / "run").images()) == 1
         writer.append([row(1)])
         entry = class_entry("nut")
-        results = writer.header | {"complete": True, "classes": [entry], "mean": entry}
+        finished = {"complete": True, "classes": [entry], "mean": entry}
+        results = RunResults.from_json(writer.header.to_json() | finished)
         writer.finish(results, [row(1).rel_path, row(0).rel_path], keep_maps=True)
     made = read_run(tmp_path / "run")
     assert made.images()["rel_path"].tolist() == [row(1).rel_path, row(0).rel_path]
@@ -282,7 +300,7 @@ def test_a_run_on_a_full_or_closed_disk_is_an_error_of_ours(tmp_path: Path) -> N
 
 def same(one: Run, other: Run) -> None:
     """Equal but for the folder of the data, which does not travel."""
-    assert one.results["classes"] == other.results["classes"]
+    assert one.results.classes == other.results.classes
     pd.testing.assert_frame_equal(one.images(), other.images())
 
 
@@ -303,27 +321,22 @@ def test_an_exported_run_comes_back_beside_the_first(maps: bool, tmp_path: Path)
 def test_results_alone_come_in_without_rows(tmp_path: Path) -> None:
     made = write_run(tmp_path / "run")
     back = import_run(made.folder / "results.json", tmp_path / "runs")
-    assert back.results["classes"] == made.results["classes"]
+    assert back.results.classes == made.results.classes
     assert len(back.images()) == 0
 
 
 def test_rows_alone_come_in_with_what_can_be_told_from_them(tmp_path: Path) -> None:
     made = write_run(tmp_path / "run")
     back = import_run(made.folder / "images.csv", tmp_path / "runs")
-    [entry] = back.classes
-    assert (entry["normal"], entry["anomalous"], entry["failed"]) == (2, 2, 0)
-    assert entry["image_level"]["auroc"] is None
-    assert entry["pixel_level"]["undefined"]["auroc"] == "only rows were imported"
-
-    def scorer(normal: np.ndarray, anomalous: np.ndarray) -> dict[str, Any]:
-        assert (len(normal), len(anomalous)) == (2, 2)
-        return class_entry("x", 0.75)["image_level"]
-
-    scored = import_run(made.folder / "images.csv", tmp_path / "runs", scorer=scorer)
-    assert scored.classes[0]["image_level"]["auroc"] == 0.75
-    assert scored.mean["image_level"]["auroc"] == 0.75
-    assert scored.mean["counts"]["image_level.auroc"] == 1
-    assert read_run(scored.folder) == scored
+    [entry] = back.results.classes
+    assert (entry.normal, entry.anomalous, entry.failed) == (2, 2, 0)
+    table = made.images()
+    expected = roc_auc_score(table["anomalous"], table["anomaly_margin"])
+    assert entry.image_level.auroc == pytest.approx(expected)
+    assert entry.pixel_level.undefined["auroc"] == "only rows were imported"
+    assert back.results.mean.image_level.auroc == pytest.approx(expected)
+    assert back.results.mean.counts["image_level.auroc"] == 1
+    assert read_run(back.folder) == back
 
 
 def zipped(path: Path, **members: bytes) -> Path:

@@ -15,7 +15,7 @@ from adaclip.runs import wording
 from adaclip.runs.compare import Comparison, Delta
 from adaclip.runs.scores import RunLike
 from demo.benchmark import words
-from demo.benchmark.cells import image_counts, level_values, measured_id, metric_title
+from demo.benchmark.cells import measured_id, metric_title
 from demo.benchmark.figures import style
 
 BUBBLE = (9.0, 44.0)  # px, of an unknown or tiny and of the largest checkpoint
@@ -27,23 +27,22 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
     drawn = [
         run
         for run in runs
-        if level_values(run.results.get("mean") or {}, level, metric) is not None
-        and run.results.get("seconds_per_image")
+        if run.results.mean.value(level, metric) is not None and run.results.seconds_per_image
     ]
     if not drawn:
         return style.empty(
             f"No run here has {metric_title(metric, level)} and a time per image.", 380
         )
-    largest = max(float(run.results.get("size_bytes") or 0) for run in drawn) or 1.0
+    largest = max(float(run.results.size_bytes or 0) for run in drawn) or 1.0
     by_checkpoint: dict[str, list[RunLike]] = {}
     for run in drawn:
-        by_checkpoint.setdefault(str(run.results.get("checkpoint")), []).append(run)
+        by_checkpoint.setdefault(run.results.checkpoint, []).append(run)
     colours = style.colours([measured_id(mine[0]) for mine in by_checkpoint.values()])
     traces = [
         _bubbles(name, mine, metric, level, largest, colours[measured_id(mine[0])])
         for name, mine in by_checkpoint.items()
     ]
-    x = _time_axis([float(run.results["seconds_per_image"]) for run in drawn])
+    x = _time_axis([run.results.seconds_per_image or 0.0 for run in drawn])
     y = style.axis(f"{metric_title(metric, level)} ({words.TIMES_100})")
     note = style.legend(itemsizing="constant")
     return style.figure(traces, 400, x, y, legend=note, hovermode="closest")
@@ -62,13 +61,13 @@ def _time_axis(seconds: list[float]) -> dict[str, Any]:
 def _bubbles(
     checkpoint: str, runs: list[RunLike], metric: str, level: str, largest: float, colour: str
 ) -> go.Scatter:
-    sizes = [float(run.results.get("size_bytes") or 0) for run in runs]
+    sizes = [float(run.results.size_bytes or 0) for run in runs]
     size = sizes[0]
-    title = str(runs[0].results.get("checkpoint_title") or checkpoint)
+    title = runs[0].results.checkpoint_name
     known = f", {size / 1e6:,.0f} MB" if size else ", size not recorded"
     return go.Scatter(
-        x=[run.results["seconds_per_image"] for run in runs],
-        y=[100 * level_values(run.results["mean"], level, metric) for run in runs],
+        x=[run.results.seconds_per_image for run in runs],
+        y=[100 * (run.results.mean.value(level, metric) or 0.0) for run in runs],
         mode="markers",
         name=f"{style.short(title)}{known} (n = {len(runs)})",
         marker={
@@ -81,7 +80,7 @@ def _bubbles(
         customdata=[
             {
                 "run": run.id,
-                "dataset": str(run.results.get("dataset")),
+                "dataset": run.results.dataset,
                 "metric": metric,
                 "level": level,
             }
@@ -93,13 +92,13 @@ def _bubbles(
 
 
 def _bubble_text(run: RunLike, title: str, metric: str, level: str) -> str:
-    value = level_values(run.results["mean"], level, metric)
-    normal, abnormal, _ = image_counts(run)
+    value = run.results.mean.value(level, metric)
+    normal, abnormal, _ = run.results.images
     lines = [
-        f"{title} on {dataset_name(str(run.results.get('dataset')))}",
+        f"{title} on {dataset_name(run.results.dataset)}",
         f"{metric_title(metric, level)} {wording.percent(value)}, "
         f"{wording.images(normal + abnormal)}",
-        f"{run.results['seconds_per_image']:.3g} s per image on {run.results.get('device')}",
+        f"{run.results.seconds_per_image:.3g} s per image on {run.results.device}",
         f"run {run.id}",
     ]
     return style.hover("\n".join(lines))

@@ -108,7 +108,7 @@ def heatmap(run: RunLike) -> go.Figure:
     rows = category_rows(run)
     if not rows:
         return style.empty(wording.NO_IMAGES)
-    name = dataset_name(str(run.results.get("dataset")))
+    name = dataset_name(run.results.dataset)
     labels = [(row["words"], row["normal"] + row["anomalous"]) for row in rows]
     cells = [[row["cells"][key] for key in MEASURED_METRICS] for row in rows]
     if len(rows) > 1:
