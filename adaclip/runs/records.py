@@ -56,6 +56,7 @@ class Measures:
     pixel_level: LevelResults = field(default_factory=LevelResults)
     aupro: float | None = None
     ranked_by: str | None = None  # of an alternative: the value that ranked
+    counts: Mapping[str, int] = field(default_factory=dict)  # of a mean: classes behind each value
 
     def value(self, level: str, metric: str) -> float | None:
         """A metric of "image" or "pixel" level; AUPRO is of the pixel level alone."""
@@ -72,6 +73,7 @@ class Measures:
         """As results.json has it."""
         return {
             **({} if self.ranked_by is None else {"ranked_by": self.ranked_by}),
+            **({"counts": dict(self.counts)} if mean else {}),
             "image_level": self.image_level.to_json(mean=mean),
             "pixel_level": self.pixel_level.to_json(mean=mean),
             "aupro": self.aupro,
@@ -128,11 +130,9 @@ class ClassResults(Summary):
 class MeanResults(Summary):
     """Each metric's mean over the classes in which it is defined, and how many those are."""
 
-    counts: Mapping[str, int] = field(default_factory=dict)
-
     def to_json(self, *, mean: bool = True) -> dict[str, Any]:
         """As results.json has it."""
-        return {"counts": dict(self.counts), **super().to_json(mean=mean)}
+        return super().to_json(mean=mean)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,11 +222,16 @@ def mean_of(classes: Sequence[ClassResults]) -> MeanResults:
     others = [one.alternative for one in classes if one.alternative is not None]
     rates: dict[str, Any] = {}
     own = _mean_measures(classes, counts)
+    other_counts: dict[str, int] = {}
     for name in RATES:
         rates[name], counts[name] = defined_mean(getattr(one, name) for one in classes)
     alternative = None
     if others and len(others) == len(classes):
-        alternative = Measures(**_mean_measures(others, {}), ranked_by=others[0].ranked_by)
+        alternative = Measures(
+            **_mean_measures(others, other_counts),
+            ranked_by=others[0].ranked_by,
+            counts=other_counts,
+        )
     return MeanResults(**own, **rates, alternative=alternative, counts=counts)
 
 
@@ -322,9 +327,7 @@ class _Reader:
         )
 
     def _mean(self, found: Mapping[str, Any]) -> MeanResults:
-        counts = self._object(found.get("counts") or {}, "mean.counts")
-        whole = {key: value for key, value in counts.items() if isinstance(value, int)}
-        return MeanResults(**self._summary(found, "mean"), counts=whole)
+        return MeanResults(**self._summary(found, "mean"))
 
     def _summary(self, found: Mapping[str, Any], where: str) -> dict[str, Any]:
         given = self._measures(found, where)
@@ -340,6 +343,8 @@ class _Reader:
     def _measures(self, found: Mapping[str, Any], where: str) -> dict[str, Any]:
         self._expect("aupro" in found, f"{where}.aupro")
         given: dict[str, Any] = {"aupro": self._share(found, "aupro", f"{where}.")}
+        counts = self._object(found.get("counts") or {}, f"{where}.counts")
+        given["counts"] = {key: value for key, value in counts.items() if isinstance(value, int)}
         for level in ("image_level", "pixel_level"):
             given[level] = self._level(found.get(level), f"{where}.{level}")
         return given

@@ -80,7 +80,7 @@ def test_images_that_changed_sides_at_each_runs_own_threshold() -> None:
     b = run_of(
         image_rows("synthetic", "gear", np.array([1.5, 0.5]), np.array([0.2, 2.0])),
         "b",
-        threshold={"value": 0.54},
+        threshold={"value": 0.54, "source": "x", "review_band": 0.0},
     )
     got = compare(a, b, a.images(), b.images(), draws=10)
     changed = {row.rel_path: row for row in got.changed.itertuples()}

@@ -226,7 +226,7 @@ def test_a_run_is_not_compared_with_itself(known: Known) -> None:
 
 
 def test_the_threshold_is_the_runs_own_until_moved() -> None:
-    run = replaced(some_run(), threshold={"value": 0.37})
+    run = replaced(some_run(), threshold={"value": 0.37, "source": "x", "review_band": 0.0})
     assert threshold_of(Selection(), run) == 0.37
     assert threshold_of(Selection(threshold=0.9), run) == 0.9
 

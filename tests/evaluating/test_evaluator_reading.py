@@ -41,7 +41,7 @@ def test_the_next_batch_is_read_while_one_is_judged(data: Path, tmp_path: Path) 
     with open_run(
         detector, samples, tmp_path / "run", config, data_root=data, batch_size=1
     ) as writer:
-        assert evaluate(detector, samples, writer, source=Telling())["complete"]
+        assert evaluate(detector, samples, writer, source=Telling()).complete
 
 
 def test_an_error_of_reading_that_is_not_ours_ends_the_evaluation(
