@@ -323,8 +323,8 @@ def test_runs_leave_without_their_folder_and_come_back(pictured, tmp_path):
             text = path.read_text()
         assert str(tmp_path) not in text
         again = benchmark_files.imported(pictured, path)
-        assert again.dataset == "box"
-        assert again.classes[0]["image_level"]["auroc"] == 1.0
+        assert again.results.dataset == "box"
+        assert again.results.classes[0].image_level.auroc == 1.0
     assert len(Library(pictured).holdings().runs) == 4
 
 

@@ -124,6 +124,6 @@ def test_what_is_measured_appears_in_the_table_and_what_was_stopped_resumes(serv
     assert "Show" in screen["jobs"]
     runs, problems = list_runs(services.run_roots)
     assert (len(runs), problems) == (1, [])
-    assert runs[0].classes[0]["image_level"]["auroc"] == 1.0
+    assert runs[0].results.classes[0].image_level.auroc == 1.0
     assert runs[0].id in library.holdings().runs
     assert "Measured here" in page.act(key, {"view": "results"})["table"]
