@@ -1,0 +1,1 @@
+"""Learned weights: what there is, where it comes from, what it says of itself."""

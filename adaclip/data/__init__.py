@@ -1,0 +1,1 @@
+"""Images in: reading, samples, pairing, layouts, dataset cards, checks."""

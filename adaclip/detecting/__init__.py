@@ -1,0 +1,1 @@
+"""Images in, frozen detections out: one owner per device."""

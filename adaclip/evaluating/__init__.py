@@ -1,0 +1,1 @@
+"""Samples judged and measured: a run that can be killed and resumed."""

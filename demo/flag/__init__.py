@@ -1,0 +1,1 @@
+"""The flag bar and its regions: in every tab."""

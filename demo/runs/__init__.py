@@ -1,0 +1,1 @@
+"""Evaluation runs as the page sees them: library, jobs, files, pictures."""

@@ -1,0 +1,1 @@
+"""One visitor: pictures in, detection, exports."""
