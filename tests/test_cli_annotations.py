@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from adaclip.annotations.pictures import remember_roots
 from adaclip.annotations.store import AnnotationStore
 from adaclip.annotations.thresholds import suggest
 from adaclip.cli.annotation_commands import KINDS
-from tests.annotations.samples import flag, picture, row
+from tests.annotations.samples import flag, picture, resaved, row
 from tests.tiny import write_tiny
 
 
@@ -96,6 +97,25 @@ def test_import_makes_the_folder_and_says_what_it_skipped(store, tmp_path, capsy
     assert "8 rows added" in out
     assert "the last line was skipped" in err
     assert cli.main(["annotations", "import", str(tmp_path / "none"), *place]) == 2
+
+
+def test_a_store_that_a_spreadsheet_saved_is_taken_back_by_the_command_it_names(store, capsys):
+    before = len(store.current())
+    store.path.write_bytes(resaved(store.path).replace(b'"FP"', b'"TN"'))
+    assert run(store, "check") == 2
+    said = capsys.readouterr().err
+    command = said.split("`")[1]
+    arguments = shlex.split(command)[1:]
+    assert cli.main([*arguments, "--annotator", "Bob"]) == 0
+    out, err = capsys.readouterr()
+    assert "as Bob's" in out
+    assert "rows were added with their scores as the other program wrote them" in err
+    assert "the file as it was: " in out
+    assert run(store, "check") == 0
+    fresh = AnnotationStore(store.folder)
+    assert len(fresh.current()) == before
+    by_whom = {(a.verdict, a.annotator) for a in fresh.current()}
+    assert by_whom == {("TN", "Bob"), ("FN", "Ann")}
 
 
 def test_pictures_of_a_reviewed_folder_are_found_or_the_error_names_data_root(tmp_path, capsys):

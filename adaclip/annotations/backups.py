@@ -123,6 +123,11 @@ def problems(folder: Path, last_row: str) -> Iterator[tuple[str, str]]:
             yield copy.path.name, f"cannot be gone back to: {reason}; delete it"
 
 
+def unpacked(data: bytes) -> bytes:
+    """The bytes of a CSV that may be packed, as daily copies are. Raises OSError, EOFError."""
+    return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+
+
 def _damage(path: Path) -> str:
     """Why a copy cannot be read; "" when it can."""
     try:

@@ -13,12 +13,11 @@ line that was cut short or changed is noticed, and which of its cells differ can
 from __future__ import annotations
 
 import csv
-import itertools
 import re
 import string
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -44,7 +43,7 @@ _MONTH = (
     "ao\u00fb|d\u00e9c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott)[^\\W\\d_]*[.]?"
 )
 _TRUTH = "true|false|wahr|falsch|vrai|faux|verdadero|falso|vero"
-# What begins a formula somewhere, or our own mark, or a blank that may be cut off.
+# What begins a formula somewhere, or our own apostrophe, or a blank that may be cut off.
 _FORMULA = re.compile(r"['=+\-@|%;\uff1d\uff0b\uff0d\uff20\s]")
 # What may come back as another text: numbers, dates, truth values. Plain whole numbers do not.
 _REWRITTEN = re.compile(
@@ -75,8 +74,6 @@ _CODED += ("region_path", "gt_label")
 _FREE = frozenset(COLUMNS) - _NUMBERS - frozenset(_CODED)
 # One hash in a trillion is all digits, or digits around one "e".
 _TEXT = _FREE | {name for name in COLUMNS if name.endswith("_sha256")}
-# Of a row with many cells that are not as they were, so many ways back are tried.
-_MAX_TRIES = 256
 # Rows looked at together; few enough to stay in the processor's cache.
 _AT_ONCE = 500
 # Longer lines are nobody's: all limits together stay below it.
@@ -123,20 +120,20 @@ def cells_of(annotation: Annotation) -> list[str]:
 
 def row_check(line: bytes, cells: Sequence[str]) -> str:
     """What `row_check` holds for a line of these cells."""
-    return f"c{zlib.crc32(line):08x}{''.join(map(_mark, cells))}"
+    return f"c{zlib.crc32(line):08x}{''.join(map(_check_character, cells))}"
 
 
-def _mark(cell: str) -> str:
+def _check_character(cell: str) -> str:
     return _ALPHABET[zlib.crc32(cell.encode("utf-8", "surrogatepass")) & 63]
 
 
 def changed_columns(cells: Sequence[str], given: str) -> list[str]:
     """The columns whose cells do not fit a row's check; empty when it cannot be told."""
-    marks = row_check(b"", cells)[9:]
-    if len(given) != 9 + len(marks):
+    now = row_check(b"", cells)[9:]
+    if len(given) != 9 + len(now):
         return []
-    pairs = zip(COLUMNS, marks, given[9:], strict=True)
-    return [name for name, mark, was in pairs if mark != was]
+    pairs = zip(COLUMNS, now, given[9:], strict=True)
+    return [name for name, character, was in pairs if character != was]
 
 
 def is_whole(line: bytes) -> bool:
@@ -209,84 +206,32 @@ def annotation_of(cells: Sequence[str]) -> Annotation | str:
     return annotation
 
 
-def rewritten(cells: Sequence[str], *, decimal_comma: bool) -> tuple[Annotation | None, str]:
-    """An annotation whose line another program wrote again, and what is wrong with it ("").
+def as_stored(cells: Sequence[str]) -> tuple[Annotation | None, str]:
+    """The annotation in cells, the check the last of them, and what is wrong with them ("").
 
-    Numbers may look otherwise; the row is whole only if it is, written by us, what it once was.
+    Nothing is guessed: the cells have to be those that the check was made of.
     """
-    plain, given = list(cells[:-1]), cells[-1].strip()
+    plain, given = cells[:-1], cells[-1].strip()
+    line = ",".join(map(_quoted, plain)).encode("utf-8", "surrogatepass")
+    if given[:9] != f"c{zlib.crc32(line):08x}":
+        named = ", ".join(
+            f"{name} (now {_shown(plain, name)})" for name in changed_columns(plain, given)[:4]
+        )
+        return None, f"is not what was stored: {named or 'a cell was changed'}"
+    found = annotation_of(plain)
+    return (None, found) if isinstance(found, str) else (found, "")
+
+
+def as_it_stands(cells: Sequence[str], *, decimal_comma: bool) -> tuple[Annotation | None, str]:
+    """As `as_stored`, the check not asked: numbers may look as another program writes them."""
+    plain = list(cells[:-1])
     try:
         for place in (*_INTEGER_PLACES, *_FLOAT_PLACES):
             plain[place] = _plain_number(plain[place], COLUMNS[place], decimal_comma)
     except ValueError as error:
         return None, str(error)
-    whole = _as_stored(plain, given) if given else plain
-    if whole is None:
-        changed = changed_columns(plain, given)
-        named = ", ".join(f"{name} (now {_shown(plain, name)})" for name in changed[:4])
-        return None, f"is not what was stored: {named or 'a cell was changed'}"
-    found = annotation_of(whole)
+    found = annotation_of(plain)
     return (None, found) if isinstance(found, str) else (found, "")
-
-
-def _as_stored(cells: list[str], given: str) -> list[str] | None:
-    """The cells that a check was made of, where these still tell; None where they do not.
-
-    What other programs are known to do to a cell is undone, and counts only where the check then
-    fits: nothing is guessed.
-    """
-    if _fits(cells, given):
-        return cells
-    if len(given) != 9 + len(COLUMNS):
-        return None
-    choices = []
-    for name, cell, mark in zip(COLUMNS, cells, given[9:], strict=True):
-        before = _numbers_before if name in _NUMBERS else _texts_before
-        texts = dict.fromkeys((cell, *before(cell)))
-        choices.append([text for text in texts if _mark(text) == mark])
-    for tried in itertools.islice(itertools.product(*choices), _MAX_TRIES):
-        if _fits(tried, given):
-            return list(tried)
-    return None
-
-
-def _fits(cells: Sequence[str], given: str) -> bool:
-    line = ",".join(map(_quoted, cells)).encode("utf-8", "surrogatepass")
-    return given[:9] == f"c{zlib.crc32(line):08x}"
-
-
-def _numbers_before(cell: str) -> Iterator[str]:
-    """As an earlier version wrote it, with an exponent."""
-    if cell:
-        yield format(float(cell), ".9g")
-
-
-def _texts_before(cell: str) -> Iterator[str]:
-    """What a cell of text may have been: without our apostrophe, in capitals, wrongly decoded."""
-    for text in dict.fromkeys((cell, cell.lower(), cell.capitalize(), _decoded_again(cell))):
-        yield encode_text(decode_text(text))
-        yield from (text, "'" + text)
-
-
-def _decoded_again(cell: str) -> str:
-    """UTF-8 that was read as Windows' Western code page, read as what it is."""
-    try:
-        return b"".join(map(_western_byte, cell)).decode()
-    except UnicodeError:
-        return cell
-
-
-def _western_byte(character: str) -> bytes:
-    """Its byte in Windows' Western code page, holes in it as Excel and as LibreOffice fill them."""
-    code = ord(character)
-    if 0xF180 <= code <= 0xF1FF:
-        return bytes([code & 0xFF])
-    return character.encode("cp1252" if code > 0x9F else "latin-1")
-
-
-def accepted(cells: Sequence[str], *, decimal_comma: bool) -> tuple[Annotation | None, str]:
-    """As `rewritten` with the check forgotten: what stands there is meant."""
-    return rewritten([*cells[:-1], ""], decimal_comma=decimal_comma)
 
 
 def _plain_number(cell: str, name: str, decimal_comma: bool) -> str:

@@ -10,7 +10,7 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ import numpy as np
 from adaclip.annotations.images import keep_image
 from adaclip.annotations.log import FILE_NAME
 from adaclip.annotations.masks import mask_of_rle, read_mask
-from adaclip.annotations.reading import read_contents, refuse_edits
-from adaclip.annotations.record import Annotation
+from adaclip.annotations.reading import read_contents, some
+from adaclip.annotations.record import NO_REGION, Annotation
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import read_image
 from adaclip.errors import AdaClipError, StoreError
@@ -31,25 +31,42 @@ _IMAGE = re.compile(r"images/[0-9a-f]{2}/([0-9a-f]{64})\.png")
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """How many rows were added and how many were here already; what was skipped, and why."""
+    """How many rows were added and how many were here already; what was skipped, and why.
+
+    `edits` of the added ones were changed by another program and are the importer's; `notes` say
+    what else is to be known. `aside` is where the store's own file lies, had another program
+    saved that.
+    """
 
     added: int
     known: int
+    edits: int = 0
+    notes: tuple[str, ...] = ()
+    aside: Path | None = None
     images: int = 0
     skipped: tuple[str, ...] = ()
 
 
 def import_annotations(
-    store: AnnotationStore, file: Path | str, *, accept_edits: bool = False
+    store: AnnotationStore, file: Path | str, *, accept_edits: str = ""
 ) -> Imported:
     """Add the rows of a CSV or ZIP that are not here yet, with their regions and pictures.
 
     A CSV may be packed (.gz), as daily copies are. Regions come from the ZIP, from the row, or
-    from the folder the CSV lies in. `accept_edits` takes rows that another program has changed as
-    they stand. Raises StoreError when the file is no export of annotations, or was changed.
+    from the folder the CSV lies in. `accept_edits` is the name in which rows that another program
+    has changed are taken as they stand; "" refuses a file with such rows. The store's own file,
+    when another program has saved it, is moved to the backups first. Raises StoreError when the
+    file is no export of annotations, or was changed.
     """
     file = Path(file)
+    aside = None
     try:
+        if accept_edits and store.path.exists() and file.exists() and store.path.samefile(file):
+            aside = store.set_aside()
+        if aside is not None:
+            data = aside.read_bytes()
+            found = _take(store, data, file.name, _beside(file), accept_edits)
+            return replace(found, aside=aside)
         if not zipfile.is_zipfile(file):
             return _take(store, _small(file), file.name, _beside(file), accept_edits)
         with zipfile.ZipFile(file) as archive:
@@ -71,38 +88,60 @@ Finder = Callable[[Annotation], np.ndarray | None]
 
 
 def _take(
-    store: AnnotationStore, data: bytes, name: str, mask_of: Finder, accept_edits: bool
+    store: AnnotationStore, data: bytes, name: str, mask_of: Finder, accept_edits: str
 ) -> Imported:
-    contents = read_contents(data, name, accept_edits=accept_edits)
-    refuse_edits(contents, name)
+    contents = read_contents(data, name)
+    if contents.edited and not accept_edits:
+        raise StoreError(
+            f"{name}: was changed by another program, so nothing was added: "
+            f"{some(contents.edited, '; ')}. Export it again, or take the changed rows as they "
+            "stand, in your name, with --accept-edits"
+        )
     skipped = list(contents.problems)
     if contents.end < len(data):
         skipped.append("the last line was skipped: it is incomplete")
-    events: list[Annotation] = []
+    whole = [*contents.events, *contents.renumbered]
+    new = [event for event in whole if store.get(event.event_id) is None]
+    notes = _renumbered({event.event_id for event in new}, contents.renumbered)
     masks: dict[str, np.ndarray] = {}
-    known = 0
-    for event in contents.events:
-        if store.get(event.event_id) is not None:
-            known += 1
-            continue
-        if event.region_kind == "mask":
-            try:
-                mask = mask_of(event)
-                if mask is None and event.region_rle:
-                    mask = mask_of_rle(event.region_rle, _size(event))
-                if mask is None:
-                    raise StoreError("its mask is not in the file")
-                masks[event.event_id] = mask
-            except StoreError as error:
-                skipped.append(f"the region of event {event.event_id} was skipped: {error}")
-                event = _bare(event)
-        events.append(event)
+    events = [_with_mask(event, mask_of, masks, skipped) for event in new]
+    edits = [_with_mask(event, mask_of, masks, skipped) for event in contents.edits]
     added = store.add_events(events, masks)
-    return Imported(added=len(added), known=known, skipped=tuple(skipped))
+    taken, same = store.add_edits(edits, accept_edits, masks) if edits else ([], 0)
+    return Imported(
+        added=len(added) + len(taken),
+        known=len(whole) - len(new) + same,
+        edits=len(taken),
+        notes=notes,
+        skipped=tuple(skipped),
+    )
 
 
-def _bare(event: Annotation) -> Annotation:
-    return replace(event, region_kind="none", region_path="", region_rle="", region_area_px=None)
+def _renumbered(new: Collection[str], renumbered: Sequence[Annotation]) -> tuple[str, ...]:
+    """What is to be said of rows whose scores another program wrote in a form of its own."""
+    count = sum(event.event_id in new for event in renumbered)
+    if not count:
+        return ()
+    return (f"{count} rows were added with their scores as the other program wrote them",)
+
+
+def _with_mask(
+    event: Annotation, mask_of: Finder, masks: dict[str, np.ndarray], skipped: list[str]
+) -> Annotation:
+    """The event, its region put into `masks`; without one, and a word, where that is lost."""
+    if event.region_kind != "mask":
+        return event
+    try:
+        mask = mask_of(event)
+        if mask is None and event.region_rle:
+            mask = mask_of_rle(event.region_rle, _size(event))
+        if mask is None:
+            raise StoreError("its mask is not in the file")
+    except StoreError as error:
+        skipped.append(f"the region of event {event.event_id} was skipped: {error}")
+        return replace(event, **NO_REGION)
+    masks[event.event_id] = mask
+    return event
 
 
 def _size(event: Annotation) -> tuple[int, int]:

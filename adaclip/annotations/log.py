@@ -8,7 +8,9 @@ its own, so the annotation file itself can be replaced.
 from __future__ import annotations
 
 import os
+import shlex
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -16,20 +18,24 @@ from pathlib import Path
 
 import filelock
 
-from adaclip.annotations.backups import DAILY, DailyCopies
+from adaclip.annotations.backups import DAILY, DailyCopies, copies, unpacked
 from adaclip.annotations.csv_rows import HEADER_LINE, encode, is_whole
-from adaclip.annotations.reading import Contents, read_contents, read_lines, refuse_edits
+from adaclip.annotations.locks import LOCK_NAME, LOCK_SECONDS
+from adaclip.annotations.reading import Contents, read_contents, read_lines, some
 from adaclip.annotations.record import Annotation
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import StoreError
 from adaclip.storage.atomic import sync_folder, write_bytes
 
-FILE_NAME, LOCK_NAME, TORN_NAME = "annotations.csv", ".annotations.lock", "torn.txt"
+FILE_NAME, TORN_NAME = "annotations.csv", "torn.txt"
 BACKUPS = "backups"
-LOCK_SECONDS, _POLL_SECONDS = 15.0, 0.002
+# Rows that a process knew when another program had replaced the file.
+KNOWN = "known"
+_POLL_SECONDS = 0.002
 # So many bytes before the place read up to tell whether it is still the same file.
 _TAIL = 64
 _BINARY = getattr(os, "O_BINARY", 0)
+Fingerprint = tuple[int, int, int]  # inode, size and time of change
 
 
 class AnnotationLog:
@@ -55,7 +61,9 @@ class AnnotationLog:
             fallback_to_soft=False,
         )
         self._copies = DailyCopies(self.path, folder / BACKUPS / DAILY)
-        self._mark: tuple[int, int, int] | None = None  # inode, size, time of the file as read
+        # Inode, size and time of the file as read; and as it was refused, with the sentence.
+        self._fingerprint: Fingerprint | None = None
+        self._refused: tuple[Fingerprint, str] | None = None
         self._offset, self._lines, self._tail = 0, 0, b""
         if read:
             self.refresh()
@@ -70,6 +78,13 @@ class AnnotationLog:
     @contextmanager
     def locked(self) -> Iterator[AnnotationView]:
         """The view, up to date, while nobody else in any process can add to it."""
+        with self._exclusive():
+            self.refresh()
+            yield self.view
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """While nobody else in any process writes to the file."""
         with self._mutex:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -82,8 +97,7 @@ class AnnotationLog:
             except (OSError, NotImplementedError) as error:
                 raise _cannot("write", self.path, error) from error
             try:
-                self.refresh()
-                yield self.view
+                yield
             finally:
                 self._lock.release()
 
@@ -115,8 +129,7 @@ class AnnotationLog:
         backup = None
         try:
             if self.path.exists():
-                stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-                backup = self._folder / BACKUPS / f"annotations-{stamp}.csv"
+                backup = self._stamped("annotations")
                 write_bytes(backup, self.path.read_bytes())
         except OSError as error:
             raise _cannot("copy", self.path, error) from error
@@ -130,20 +143,26 @@ class AnnotationLog:
             try:
                 facts = os.stat(self.path)
             except FileNotFoundError:
-                if self._mark is not None or self.form != "ours":
+                if self._fingerprint is not None or self.form != "ours":
                     self._take(Contents(events=[]), b"", None)
                 return
             except OSError as error:
                 raise _cannot("read", self.path, error) from error
-            mark = _mark_of(facts)
-            if mark == self._mark:
+            fingerprint = _fingerprint_of(facts)
+            if fingerprint == self._fingerprint:
                 return
-            if self._mark is None or mark[0] != self._mark[0] or not self._read_on(mark):
+            if self._refused is not None and fingerprint == self._refused[0]:
+                raise StoreError(self._refused[1])
+            if (
+                self._fingerprint is None
+                or fingerprint[0] != self._fingerprint[0]
+                or not self._read_on(fingerprint)
+            ):
                 self._reload()
 
-    def _read_on(self, mark: tuple[int, int, int]) -> bool:
+    def _read_on(self, fingerprint: Fingerprint) -> bool:
         """Read the new bytes; False when the old ones are not as they were."""
-        if self.form != "ours" or mark[1] < max(self._offset, 1) or not self._offset:
+        if self.form != "ours" or fingerprint[1] < max(self._offset, 1) or not self._offset:
             return False
         start = max(self._offset - _TAIL, 0)
         try:
@@ -153,7 +172,9 @@ class AnnotationLog:
         except OSError as error:
             raise _cannot("read", self.path, error) from error
         known, new = data[: self._offset - start], data[self._offset - start :]
-        if known != self._tail or (not new and mark[1] == (self._mark or mark)[1]):
+        if known != self._tail or (
+            not new and fingerprint[1] == (self._fingerprint or fingerprint)[1]
+        ):
             return False
         end = new.rfind(b"\n") + 1
         contents = read_lines(new[:end].split(b"\n")[:-1], first=self._lines + 2)
@@ -161,32 +182,83 @@ class AnnotationLog:
             return False
         self._lines += new.count(b"\n", 0, end)
         self._add(contents)
-        self._settle(mark, self._offset + end, (known + new[:end])[-_TAIL:])
+        self._settle(fingerprint, self._offset + end, (known + new[:end])[-_TAIL:])
         return True
 
     def _reload(self) -> None:
         """Read the whole file. Raises StoreError, and keeps what was known, when it is not ours."""
         try:
             with self.path.open("rb") as file:
-                mark = _mark_of(os.fstat(file.fileno()))
+                fingerprint = _fingerprint_of(os.fstat(file.fileno()))
                 data = file.read()
         except OSError as error:
             raise _cannot("read", self.path, error) from error
         contents = read_contents(data, self.path)
-        refuse_edits(contents, self.path)
-        self._take(contents, data[: contents.end], mark)
+        if contents.form == "resaved" or contents.edited:
+            self._refused = (fingerprint, self._refusal(contents))
+            raise StoreError(self._refused[1])
+        self._take(contents, data[: contents.end], fingerprint)
 
-    def _take(self, contents: Contents, data: bytes, mark: tuple[int, int, int] | None) -> None:
+    def set_aside(self) -> Path | None:
+        """Move a file that another program has saved to the backups; where it lies then.
+
+        The file begins again with the rows of the newest daily copy and those that running
+        processes put aside. None, and nothing done, for a file that can be read. Raises
+        StoreError; the file is then as it was.
+        """
+        with self._exclusive():
+            try:
+                self.refresh()
+                return None
+            except StoreError:
+                data = self.path.read_bytes()
+            aside = self._stamped("edited")
+            write_bytes(aside, data)
+            rows: dict[str, Annotation] = {}
+            for path in self._copies_of_rows():
+                with suppress(StoreError, OSError, EOFError, zlib.error):
+                    for event in read_contents(unpacked(path.read_bytes()), path).events:
+                        rows.setdefault(event.event_id, event)
+            events = sorted(rows.values(), key=lambda event: event.ts_utc)
+            write_bytes(self.path, HEADER_LINE + b"".join(map(encode, events)))
+            self._reload()
+            return aside
+
+    def _copies_of_rows(self) -> list[Path]:
+        """The newest daily copy, and what processes knew when the file was replaced."""
+        daily = copies(self._folder / BACKUPS / DAILY)[-1:]
+        return [copy.path for copy in daily] + sorted((self._folder / BACKUPS).glob(f"{KNOWN}-*"))
+
+    def _refusal(self, contents: Contents) -> str:
+        """Why a file that another program has saved is not read, and the two ways out.
+
+        The rows that this process knows are put aside first: the other program may have begun
+        with an older state of the file.
+        """
+        if self.view.events:
+            with suppress(StoreError):
+                rows = HEADER_LINE + b"".join(map(encode, self.view.events))
+                write_bytes(self._stamped(KNOWN), rows)
+        daily = copies(self._folder / BACKUPS / DAILY)
+        newest = f" (the newest is {daily[-1].path})" if daily else ""
+        what = some(contents.edited, "; ") or "its form is another one"
+        return (
+            f"{self.path}: was saved by another program, so nothing is read from it or added to "
+            f"it: {what}. Stop that program, then either put back a copy of the file{newest}, or "
+            "take what stands in it with `adaclip annotations import --accept-edits "
+            f"{shlex.quote(str(self.path))} --annotations {shlex.quote(str(self._folder))}`: "
+            "the file as it is now then stays in the folder backups"
+        )
+
+    def _stamped(self, kind: str) -> Path:
+        return self._folder / BACKUPS / f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.csv"
+
+    def _take(self, contents: Contents, data: bytes, fingerprint: Fingerprint | None) -> None:
         """Forget what was known and begin with these contents."""
         self.view, self.problems, self.form = AnnotationView(), [], contents.form
-        if contents.form == "resaved":
-            self.problems.append(
-                "another program has saved the file in its own form; every row is still as it "
-                "was, and the form is mended when the next one is added"
-            )
         self._lines = max(data.count(b"\n") - 1, 0)
         self._add(contents)
-        self._settle(mark, len(data), data[-_TAIL:])
+        self._settle(fingerprint, len(data), data[-_TAIL:])
 
     def _add(self, contents: Contents) -> None:
         self.problems += contents.problems
@@ -194,8 +266,8 @@ class AnnotationLog:
             if not self.view.apply(event) and self.view.get(event.event_id) != event:
                 self.problems.append(f"event {event.event_id} is there twice; the first counts")
 
-    def _settle(self, mark: tuple[int, int, int] | None, offset: int, tail: bytes) -> None:
-        self._mark, self._offset, self._tail = mark, offset, tail
+    def _settle(self, fingerprint: Fingerprint | None, offset: int, tail: bytes) -> None:
+        self._fingerprint, self._offset, self._tail = fingerprint, offset, tail
         self.revision += 1
 
     def _write(self, lines: bytes) -> None:
@@ -216,7 +288,7 @@ class AnnotationLog:
                 raise
             if size == 0:
                 sync_folder(self._folder)
-            self._mark = _mark_of(os.fstat(descriptor))
+            self._fingerprint = _fingerprint_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
         self._offset = size + len(data)
@@ -245,27 +317,13 @@ class AnnotationLog:
         return (b"" if self._offset else HEADER_LINE), self._offset
 
 
-def locks_hold(folder: Path) -> bool:
-    """Whether a second lock on the same file is refused while the first is held, as it must be."""
-    path = folder / LOCK_NAME
-    locks = [filelock.FileLock(path, timeout=LOCK_SECONDS, fallback_to_soft=False)]
-    locks.append(filelock.FileLock(path, timeout=0, fallback_to_soft=False))
-    with locks[0]:
-        try:
-            locks[1].acquire()
-        except filelock.Timeout:
-            return True
-        locks[1].release()
-        return False
-
-
 def _write_all(descriptor: int, data: bytes, write: Callable[[int, bytes], int] = os.write) -> None:
     view = memoryview(data)
     while view:
         view = view[write(descriptor, bytes(view)) :]
 
 
-def _mark_of(facts: os.stat_result) -> tuple[int, int, int]:
+def _fingerprint_of(facts: os.stat_result) -> Fingerprint:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 

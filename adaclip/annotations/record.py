@@ -145,6 +145,33 @@ INTEGERS = ("width", "height", "region_area_px", "lead_time_ms")
 FLOATS = ("image_score", "image_margin", "image_threshold", "map_threshold")
 
 
+# What an event without a region holds of one.
+NO_REGION: dict[str, Any] = {
+    "region_kind": "none",
+    "region_path": "",
+    "region_rle": "",
+    "region_area_px": None,
+}
+# What a person says of a picture; the rest is recorded by the program.
+_STATED = (
+    "action",
+    "class_name",
+    "defect_type",
+    "verdict",
+    "reason_code",
+    "gt_label",
+    "comment",
+    "region_kind",
+    "region_area_px",
+)
+
+
+def same_statement(first: Annotation, second: Annotation) -> bool:
+    """Whether two events say the same of the same picture, whoever says it."""
+    names = ("pixel_sha256", *_STATED)
+    return all(getattr(first, name) == getattr(second, name) for name in names)
+
+
 def truth_of(annotation: Annotation) -> Truth | None:
     """What the person says the picture is; None when they are not sure."""
     if annotation.verdict in ("FP", "TN"):

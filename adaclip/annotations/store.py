@@ -14,7 +14,6 @@ new file's name in a power cut, the run lengths in the row give the region back.
 from __future__ import annotations
 
 import dataclasses
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -23,17 +22,24 @@ from pathlib import Path
 import numpy as np
 
 from adaclip.annotations.images import image_path, keep_image, kept_image
-from adaclip.annotations.log import AnnotationLog, locks_hold
+from adaclip.annotations.locks import lock_warnings
+from adaclip.annotations.log import AnnotationLog
 from adaclip.annotations.masks import mask_of_rle, read_mask, rle_text, write_mask
-from adaclip.annotations.record import MAX_RLE, SCHEMA, Annotation, check, mask_name, tidy
+from adaclip.annotations.record import (
+    MAX_RLE,
+    NO_REGION,
+    SCHEMA,
+    Annotation,
+    check,
+    mask_name,
+    same_statement,
+    tidy,
+)
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import InputError, StoreError
-from adaclip.storage.file_systems import file_system, is_trusted
 
-__all__ = ["STRICT", "Annotation", "AnnotationStore"]
+__all__ = ["Annotation", "AnnotationStore"]
 
-# Set to 1, a folder whose locks cannot be trusted is refused instead of warned of.
-STRICT = "ADACLIP_STRICT_LOCKS"
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 # A clock that was wrong for longer than this is not followed.
 _MAX_BEHIND = timedelta(hours=1)
@@ -62,7 +68,7 @@ class AnnotationStore:
                 f"cannot make the folder {self.folder}: {error.strerror or error}; name another "
                 "one for the annotations"
             ) from error
-        self._warnings = _lock_warnings(self.folder, probe=create)
+        self._warnings = lock_warnings(self.folder, probe=create)
         self._log = AnnotationLog(self.folder, read=read)
 
     @property
@@ -155,19 +161,23 @@ class AnnotationStore:
     def undo(self, event_id: str, *, annotator: str) -> Annotation:
         """Take the last step back: what the annotation replaced holds again, or nothing does.
 
-        The row added by it: a copy of the earlier verdict with its region, or a retraction.
+        The row added by it: a copy of the earlier verdict with its region, or a retraction. Where
+        somebody else takes it back, a retraction in that person's name stands beside the copy.
         Raises InputError when the annotation does not hold (any more).
         """
         with self._log.locked() as view:
             row = _current(view, event_id)
-            before = _before(view, row)
+            before = view.before(row)
             if before is None:
                 return self._retract(view, row, annotator)
             # The copy keeps the earlier mask's file: nothing is drawn anew.
             again = dataclasses.replace(
                 before, event_id=_new_id(), supersedes=row.event_id, ts_utc=_now(view)
             )
-            self._log.append([again])
+            rows = [again]
+            if annotator != row.annotator:
+                rows.append(_retraction(row, annotator, ts_utc=again.ts_utc))
+            self._log.append(rows)
             return again
 
     def add_events(
@@ -189,6 +199,54 @@ class AnnotationStore:
             if new:
                 self._log.append(list(new.values()))
         return list(new.values())
+
+    def add_edits(
+        self,
+        edits: Iterable[Annotation],
+        annotator: str,
+        masks: Mapping[str, np.ndarray] | None = None,
+    ) -> tuple[list[Annotation], int]:
+        """Add rows of this or another store that another program has changed, as `annotator`'s.
+
+        Each becomes a new event in the place of the one it was made of; `masks` are regions by
+        the edits' event ids. What says nothing new is not added: the events that were, and the
+        number of those that were not. Raises AdaClipError; then none was added.
+        """
+        rows: list[Annotation] = []
+        known = 0
+        with self._log.locked() as view:
+            for edit in edits:
+                fresh = _named(tidy(dataclasses.replace(edit, annotator=annotator)))
+                before = [view.get(edit.event_id), view.of_key(fresh.key)]
+                if any(each is not None and same_statement(each, edit) for each in before):
+                    known += 1
+                    continue
+                earlier = [
+                    each.event_id for each in before if each and view.is_current(each.event_id)
+                ]
+                label = edit.action == "label"
+                fresh = dataclasses.replace(
+                    fresh,
+                    event_id=_new_id(),
+                    supersedes=(earlier or [""])[0] if label else edit.supersedes,
+                    ts_utc=_now(view),
+                    lead_time_ms=None,
+                )
+                check(fresh)
+                mask = (masks or {}).get(edit.event_id)
+                if mask is not None:
+                    self._add_mask(fresh, mask)
+                rows.append(fresh)
+            if rows:
+                self._log.append(rows)
+        return rows, known
+
+    def set_aside(self) -> Path | None:
+        """Move a CSV that another program has saved to the backups and begin again from copies.
+
+        Where it lies then; None, and nothing done, when the CSV can be read. Raises StoreError.
+        """
+        return self._log.set_aside()
 
     def mask(self, annotation: Annotation) -> np.ndarray | None:
         """(H, W) bool of an annotation's region, None for none.
@@ -240,24 +298,27 @@ class AnnotationStore:
             )
 
     def _retract(self, view: AnnotationView, row: Annotation, annotator: str) -> Annotation:
-        taken = dataclasses.replace(
-            row,
-            event_id=_new_id(),
-            supersedes=row.event_id,
-            ts_utc=_now(view),
-            action="retract",
-            annotator=annotator,
-            region_kind="none",
-            region_path="",
-            region_rle="",
-            region_area_px=None,
-            lead_time_ms=None,
-            comment="",
-        )
-        taken = _named(tidy(taken))
-        check(taken)
+        taken = _retraction(row, annotator, ts_utc=_now(view))
         self._log.append([taken])
         return taken
+
+
+def _retraction(row: Annotation, annotator: str, *, ts_utc: str) -> Annotation:
+    """The row that takes another one back, in the name of who does so. Raises InputError."""
+    taken = dataclasses.replace(
+        row,
+        event_id=_new_id(),
+        supersedes=row.event_id,
+        ts_utc=ts_utc,
+        action="retract",
+        annotator=annotator,
+        lead_time_ms=None,
+        comment="",
+        **NO_REGION,
+    )
+    taken = _named(tidy(taken))
+    check(taken)
+    return taken
 
 
 def _labelled(annotation: Annotation) -> Annotation:
@@ -268,10 +329,7 @@ def _labelled(annotation: Annotation) -> Annotation:
         event_id=_new_id(),
         supersedes="",
         action="label",
-        region_kind="none",
-        region_path="",
-        region_rle="",
-        region_area_px=None,
+        **NO_REGION,
     )
     return _named(tidy(row))
 
@@ -316,29 +374,6 @@ def _current(view: AnnotationView, event_id: str) -> Annotation:
     return row
 
 
-def _before(view: AnnotationView, row: Annotation) -> Annotation | None:
-    """What the same person said before, steps already taken back not counted."""
-    chain: list[Annotation] = []
-    step: Annotation | None = row
-    while step is not None and step.action == "label" and step.key == row.key:
-        chain.append(step)
-        step = view.get(step.supersedes) if step.supersedes else None
-    said: list[Annotation] = []
-    for step in reversed(chain):
-        if len(said) > 1 and _same_words(step, said[-2]):
-            said.pop()  # it is a copy that an undo made
-        else:
-            said.append(step)
-    return said[-2] if len(said) > 1 else None
-
-
-def _same_words(first: Annotation, second: Annotation) -> bool:
-    same = dataclasses.replace(
-        first, event_id=second.event_id, supersedes=second.supersedes, ts_utc=second.ts_utc
-    )
-    return same == second
-
-
 def _new_id() -> str:
     """96 random bits behind a letter, so that no spreadsheet takes it for a number."""
     return "e" + secrets.token_hex(12)
@@ -363,33 +398,3 @@ def _time_of(text: str) -> datetime | None:
 
 def _is_digest(text: str) -> bool:
     return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
-
-
-def _lock_warnings(folder: Path, *, probe: bool) -> list[str]:
-    """What is to be said of the folder's file system. Raises StoreError where it is no use."""
-    if probe and not _locks_hold(folder):
-        raise StoreError(
-            f"{folder}: locks have no effect on this file system, so two writers would damage "
-            "each other's rows; keep the annotations on a local disk"
-        )
-    kind = file_system(folder)
-    if is_trusted(kind):
-        return []
-    warning = (
-        f"{folder}: lies on a file system of the kind {kind}, whose locks cannot be trusted: let "
-        "one program at a time write here, or keep the annotations on a local disk"
-    )
-    if os.environ.get(STRICT) == "1":
-        raise StoreError(warning)
-    return [warning]
-
-
-def _locks_hold(folder: Path) -> bool:
-    try:
-        return locks_hold(folder)
-    except (OSError, NotImplementedError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise StoreError(
-            f"{folder}: no file can be locked in this folder: {reason}; check its permissions or "
-            "name another one for the annotations"
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 from adaclip.annotations.record import Annotation, Key
@@ -18,6 +19,8 @@ class AnnotationView:
     def __init__(self, events: Iterable[Annotation] = ()) -> None:
         self.events: list[Annotation] = []
         self._by_id: dict[str, Annotation] = {}
+        # Replaced or taken back, whether their own row has been seen or is still to come.
+        self._ended: set[str] = set()
         self._current: dict[str, Annotation] = {}
         self._by_key: dict[Key, str] = {}
         self._by_image: dict[str, dict[str, Annotation]] = {}
@@ -32,7 +35,8 @@ class AnnotationView:
         self._by_id[event.event_id] = event
         if event.supersedes:
             self._drop(event.supersedes)
-        if event.action == "label":
+            self._ended.add(event.supersedes)
+        if event.action == "label" and event.event_id not in self._ended:
             key = event.key
             same = self.of_key(key)
             if same is not None:
@@ -65,6 +69,21 @@ class AnnotationView:
         """What anybody says of a picture now, oldest first."""
         return list(self._by_image.get(pixel_sha256, {}).values())
 
+    def before(self, row: Annotation) -> Annotation | None:
+        """What the same person said before, steps already taken back not counted."""
+        chain: list[Annotation] = []
+        step: Annotation | None = row
+        while step is not None and step.action == "label" and step.key == row.key:
+            chain.append(step)
+            step = self.get(step.supersedes) if step.supersedes else None
+        statements: list[Annotation] = []
+        for step in reversed(chain):
+            if len(statements) > 1 and _same_words(step, statements[-2]):
+                statements.pop()  # it is a copy that an undo made
+            else:
+                statements.append(step)
+        return statements[-2] if len(statements) > 1 else None
+
     def __len__(self) -> int:
         return len(self._current)
 
@@ -77,3 +96,10 @@ class AnnotationView:
         del of_image[event_id]
         if not of_image:
             del self._by_image[gone.pixel_sha256]
+
+
+def _same_words(first: Annotation, second: Annotation) -> bool:
+    same = dataclasses.replace(
+        first, event_id=second.event_id, supersedes=second.supersedes, ts_utc=second.ts_utc
+    )
+    return same == second

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import getpass
 import json
 import sys
 from collections import Counter
@@ -117,14 +118,24 @@ def _add_import(actions: argparse._SubParsersAction) -> None:
     take.add_argument(
         "--accept-edits",
         action="store_true",
-        help="take rows that another program has changed as they stand",
+        help="take rows that another program has changed as they stand, as your own verdicts; "
+        "the store's own file, when a spreadsheet has saved it, is moved to the backups first",
+    )
+    take.add_argument(
+        "--annotator",
+        default="",
+        metavar="NAME",
+        help="whose verdicts accepted edits are (default: your user name)",
     )
 
 
-def _open(arguments: argparse.Namespace, *, create: bool = False) -> AnnotationStore:
+def _open(
+    arguments: argparse.Namespace, *, create: bool = False, read: bool = True
+) -> AnnotationStore:
     from adaclip.annotations.store import AnnotationStore
 
-    return AnnotationStore(arguments.annotations or annotations_home(), create=create)
+    folder = arguments.annotations or annotations_home()
+    return AnnotationStore(folder, create=create, read=read)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -214,12 +225,23 @@ def _trainable(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from adaclip.annotations.imports import import_annotations
 
-    store = _open(arguments, create=True)
-    done = import_annotations(store, arguments.file, accept_edits=arguments.accept_edits)
-    _complain_of(done.skipped)
+    store = _open(arguments, create=True, read=False)
+    who = (arguments.annotator or _user_name()) if arguments.accept_edits else ""
+    done = import_annotations(store, arguments.file, accept_edits=who)
+    _complain_of((*done.notes, *done.skipped))
     pictures = f", {done.images} pictures kept" if done.images else ""
-    write(f"{done.added} rows added, {done.known} were here already{pictures}", sys.stdout)
+    edits = f" ({done.edits} of them changed ones, as {printable(who)}'s)" if done.edits else ""
+    write(f"{done.added} rows added{edits}, {done.known} were here already{pictures}", sys.stdout)
+    if done.aside is not None:
+        write(f"the file as it was: {printable(str(done.aside))}", sys.stdout)
     return 1 if done.skipped else 0
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError) as error:  # no account, as in some containers
+        raise InputError("say in whose name the edits are taken, with --annotator NAME") from error
 
 
 def _thresholds(arguments: argparse.Namespace) -> int:

@@ -193,7 +193,7 @@ def test_a_damaged_file_is_refused_when_it_is_read_and_read_again_once_it_is_men
     store.path.write_bytes(good.replace(b"false_alarms", b"other_alarms"))
     waiting = AnnotationStore(store.folder, read=False)
     for _ in range(2):
-        with pytest.raises(StoreError, match="changed by another program"):
+        with pytest.raises(StoreError, match="saved by another program"):
             waiting.current()
     store.path.write_bytes(good)
     assert waiting.current() == [first]

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adaclip.annotations import log
-from adaclip.annotations import store as annotations
+from adaclip.annotations import locks
 from adaclip.annotations.csv_rows import encode
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import InputError, StoreError
@@ -146,17 +145,17 @@ def test_the_file_system_of_a_folder_is_the_innermost_mount(tmp_path, monkeypatc
 
 
 def test_locks_that_cannot_be_trusted_are_warned_of_or_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(annotations, "file_system", lambda folder: "nfs4")
+    monkeypatch.setattr(locks, "file_system", lambda folder: "nfs4")
     store = AnnotationStore(tmp_path)
     assert "kind nfs4" in store.problems[0]
     assert store.add(row(1)) in store.current()
-    monkeypatch.setenv(annotations.STRICT, "1")
+    monkeypatch.setenv(locks.STRICT, "1")
     with pytest.raises(StoreError, match="kind nfs4"):
         AnnotationStore(tmp_path)
 
 
 def test_locks_without_effect_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(annotations, "locks_hold", lambda folder: False)
+    monkeypatch.setattr(locks, "locks_hold", lambda folder: False)
     with pytest.raises(StoreError, match="locks have no effect"):
         AnnotationStore(tmp_path)
 
@@ -164,7 +163,7 @@ def test_locks_without_effect_are_refused(tmp_path, monkeypatch):
 def test_a_lock_that_is_held_for_long_is_named(store, monkeypatch):
     monkeypatch.setattr(store._log._lock, "timeout", 0.05)
     with (
-        log.filelock.FileLock(store.folder / log.LOCK_NAME),
+        locks.filelock.FileLock(store.folder / locks.LOCK_NAME),
         pytest.raises(StoreError, match="held its lock"),
     ):
         store.add(row(1))

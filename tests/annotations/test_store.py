@@ -186,3 +186,34 @@ def test_rows_sorted_by_time_are_in_order(store):
     rows = [store.add(row(n)) for n in range(30)]
     times = [r.ts_utc for r in rows]
     assert times == sorted(set(times))
+
+
+def test_an_undo_by_somebody_else_says_who_did_it(store):
+    first = store.add(row(1, annotator="Ann", verdict="FP"))
+    second = store.add(row(1, annotator="Ann", verdict="TP"))
+    restored = store.undo(second.event_id, annotator="Bob")
+    assert (restored.verdict, restored.annotator) == ("FP", "Ann")
+    assert store.current() == [restored]
+    [by_bob] = [event for event in store.events() if event.annotator == "Bob"]
+    assert (by_bob.action, by_bob.supersedes) == ("retract", second.event_id)
+    assert AnnotationStore(store.folder).current() == [restored]
+    gone = store.undo(restored.event_id, annotator="Cid")
+    assert (gone.action, gone.annotator) == ("retract", "Cid")
+    assert store.current() == []
+    assert store.events()[0] == first
+
+
+def test_an_undo_of_ones_own_adds_one_row(store):
+    store.add(row(1))
+    second = store.add(row(1, verdict="TP"))
+    store.undo(second.event_id, annotator="Ann")
+    assert len(store.events()) == 3
+
+
+def test_what_was_taken_back_stays_so_in_whichever_order_logs_are_joined(store):
+    first = store.add(row(1))
+    taken = store.retract(first.event_id, annotator="Bob")
+    other = AnnotationStore(store.folder.parent / "other")
+    other.add_events([taken])
+    other.add_events([first])
+    assert other.current() == store.current() == []
