@@ -6,6 +6,7 @@ session. Arrays are kept at the model's resolution; previews are files in the ba
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import shutil
 import threading
@@ -60,6 +61,7 @@ class Batch:
 
     items: list[Item]
     folder: Path
+    number: int = 0  # a later batch has a higher one
     phase: Phase = "ready"
     message: str = ""
     class_name: str = ""
@@ -148,6 +150,7 @@ class ResultStore:
         self._batches: OrderedDict[str, Batch] = OrderedDict()
         self._max_bytes, self._max_batches = max_bytes, max_batches
         self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
         self.detections: BoundedCache[DetectionKey, Detection] = BoundedCache(
             max_cache_bytes, detection_bytes
         )
@@ -159,7 +162,8 @@ class ResultStore:
         key = secrets.token_urlsafe(16)
         folder = self.folder / f"results-{secrets.token_urlsafe(16)}"
         folder.mkdir(parents=True, mode=0o700)
-        batch = Batch(items=[Item(name=name, path=path) for name, path in files], folder=folder)
+        items = [Item(name=name, path=path) for name, path in files]
+        batch = Batch(items=items, folder=folder, number=next(self._numbers))
         with self._lock:
             self._batches[key] = batch
         self.trim()

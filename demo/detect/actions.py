@@ -72,10 +72,12 @@ class DetectActions:
     def _take(
         self, key: str, files: list[tuple[str, Path]], threshold: float, look: Look
     ) -> Screen:
+        before = self._store.get(key)
+        stopped = before is not None and before.phase in RUNNING
         self._store.drop(key)
         key = self._store.create(files)
-        batch = self._store.get(key)
-        assert batch is not None
+        batch = self._batch(key)
+        batch.message = messages.RUN_STOPPED if stopped else ""
         intake.peek(batch)
         self._settle(batch, threshold, look)
         return {"key": key, **self.everything(batch)}
@@ -133,7 +135,12 @@ class DetectActions:
                 batch.phase, batch.message = "cancelled", ""
         return self.everything(batch)
 
-    # Looking.
+    # Display settings.
+
+    def refresh(self, key: str) -> Screen:
+        """All of what the page must show now: an answer about earlier pictures came late."""
+        batch = self._store.get(key)
+        return {} if batch is None else self.everything(batch)
 
     def judge(self, key: str, threshold: float) -> Screen:
         """Another picture threshold: other words, the same pictures."""
@@ -280,7 +287,7 @@ class DetectActions:
     def listing(self, key: str) -> Screen:
         """The table, with what has been said of its pictures."""
         batch = self._store.get(key)
-        return {} if batch is None else {"listing": self._listing(batch)}
+        return {} if batch is None else {**_shown(batch), "listing": self._listing(batch)}
 
     def _listing(self, batch: Batch) -> str:
         store, marks = self._services.annotations, None
@@ -293,6 +300,7 @@ class DetectActions:
     def words(self, batch: Batch) -> Screen:
         """What is said, without touching a picture."""
         return {
+            **_shown(batch),
             "verdict": detect_view.verdict_bar(batch),
             "progress": detect_view.progress_bar(batch),
             "listing": self._listing(batch),
@@ -311,6 +319,7 @@ class DetectActions:
         hero = panels.error_panel(problem) if problem else ""
         plain = [] if found is not None else ["plain"]
         return {
+            **_shown(batch),
             "hero": gr.HTML(hero, visible=pictures is None),
             "viewer": gr.ImageSlider(
                 value=pictures, visible=pictures is not None, elem_classes=plain
@@ -344,6 +353,11 @@ def _prepare(batch: Batch, info: CheckpointInfo, class_name: str) -> None:
         batch.phase, batch.message, batch.seconds = "waiting", "", 0.0
         for item in batch.items:
             item.detection, item.error = None, ""
+
+
+def _shown(batch: Batch) -> Screen:
+    """Which batch an answer is about, so that the page knows when it came too late."""
+    return {"shown": f'<i data-batch="{batch.number}"></i>'}
 
 
 def _controls(batch: Batch) -> Screen:

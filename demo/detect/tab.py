@@ -17,11 +17,11 @@ from demo.page.theme import asset, html
 from demo.services import Services, checkpoint_choices
 from demo.visitor.intake import suggestions
 
-# An element that is clicked tells its data-index or data-example.
+# An example that is clicked sends its number.
 _PICK_JS = """
 element.addEventListener("click", (event) => {
-  const hit = event.target.closest("[data-example], tr[data-index]");
-  if (hit) trigger("select", { index: Number(hit.dataset.example ?? hit.dataset.index) });
+  const hit = event.target.closest("[data-example]");
+  if (hit) trigger("select", { index: Number(hit.dataset.example) });
 });
 """
 
@@ -53,6 +53,7 @@ class DetectTab:
     legend: gr.HTML
     flag: FlagBar
     listing: gr.HTML
+    shown: gr.HTML  # which batch all of this is about
     # How strict, and how it looks.
     threshold: gr.Slider
     map_threshold: gr.Slider
@@ -157,7 +158,8 @@ def _stage() -> dict:
         following = gr.Button(messages.NEXT, visible=False, elem_id="next", min_width=36)
         legend = html(detect_view.legend(None), elem_id="legend")
     flag = build_flag_bar("detect")
-    listing = html("", js_on_load=_PICK_JS, elem_id="listing")
+    listing = html("", js_on_load=asset("listing.js"), elem_id="listing")
+    shown = html("", js_on_load=asset("stage.js"), elem_id="shown")
     return {
         "verdict": verdict,
         "progress": progress,
@@ -171,6 +173,7 @@ def _stage() -> dict:
         "legend": legend,
         "flag": flag,
         "listing": listing,
+        "shown": shown,
     }
 
 

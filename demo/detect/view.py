@@ -51,6 +51,7 @@ def _bar_without_result(batch: Batch) -> str:
     if batch.phase == "cancelled":
         return _bar("idle", plain_chip("idle", "Cancelled"), "This picture was not run.")
     text = f"{messages.pictures_ready(len(batch.items))}. Name the object and press Detect."
+    text = f"{text} {batch.message}".strip()
     return _bar("idle", plain_chip("idle", "Ready"), esc(text))
 
 

@@ -68,7 +68,7 @@ class DetectWiring:
 
         page.load(self._answer.once(arrive), None, self._outputs, **PRIVATE)
         self._wire_pictures()
-        self._wire_looking()
+        self._wire_display()
         self._wire_checkpoint()
         self._wire_files()
         self._wire_flag()
@@ -90,15 +90,17 @@ class DetectWiring:
             return self._do.cancel(key)
 
         what = [tab.class_name, *settings]
-        taken = tab.drop.upload(self._answer.once(dropped), what, self._outputs, **PRIVATE)
-        chosen = tab.examples.select(self._answer.once(example), settings, self._outputs, **PRIVATE)
+        # Each counts, also while the answer to the last one is under way.
+        each: dict[str, Any] = {**PRIVATE, "trigger_mode": "multiple"}
+        taken = tab.drop.upload(self._answer.once(dropped), what, self._outputs, **each)
+        chosen = tab.examples.select(self._answer.once(example), settings, self._outputs, **each)
         self.wire_card(taken.success, chosen.success)
-        runs = [self._wire_run(chosen.success), self._wire_run(tab.detect.click)]
+        runs = [self._wire_run(chosen.success, **each), self._wire_run(tab.detect.click, **PRIVATE)]
         tab.cancel.click(
             self._answer.once(cancel), tab.key, self._outputs, cancels=runs, queue=False, **PRIVATE
         )
 
-    def _wire_run(self, when: Callable[..., Any]) -> Any:
+    def _wire_run(self, when: Callable[..., Any], **settings: Any) -> Any:
         """Check, then run; the run is what can be cancelled."""
         tab = self.tab
 
@@ -111,12 +113,15 @@ class DetectWiring:
             yield from self._do.run(key)
 
         what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, tab.threshold, *self._look]
-        started = when(self._answer.once(start), what, self._outputs, **PRIVATE)
+        started = when(self._answer.once(start), what, self._outputs, **settings)
         started.success(None, None, None, js=_SHOW_STAGE, **PRIVATE)
         return started.success(self._answer.steps(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
 
-    def _wire_looking(self) -> None:
+    def _wire_display(self) -> None:
         tab = self.tab
+
+        def refresh(key: str) -> Screen:
+            return self._do.refresh(key)
 
         def judge(key: str, threshold: float) -> Screen:
             return self._do.judge(key, threshold)
@@ -144,6 +149,7 @@ class DetectWiring:
         tab.listing.select(self._answer.once(select), tab.key, self._outputs, **EACH)
         for button, by in ((tab.previous, -1), (tab.next, 1)):
             button.click(self._answer.once(self._stepper(by)), tab.key, self._outputs, **EACH)
+        tab.shown.refresh(self._answer.once(refresh), tab.key, self._outputs, **DISPLAY)
         tab.reset.click(
             self._answer.once(reset), [tab.key, tab.checkpoint], self._outputs, **DISPLAY
         )

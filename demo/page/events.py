@@ -7,7 +7,13 @@ from typing import Any
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+# One at a time on the device. Gradio would drop a run that is asked for while another has not
+# quite ended, and its pictures would wait for ever.
+DEVICE: dict[str, Any] = {
+    "concurrency_id": "device",
+    "concurrency_limit": 1,
+    "trigger_mode": "multiple",
+}
 
 
 DISPLAY: dict[str, Any] = {

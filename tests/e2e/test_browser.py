@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from demo.detect.actions import DetectActions
 from tests.demo.stub import tile
 from tests.e2e.browsing import watched
 
@@ -223,3 +225,80 @@ def test_the_dark_theme_is_dark(open_page):
     assert max(int(v) for v in re.findall(r"\d+", background)[:3]) < 40
     ink = page.evaluate("getComputedStyle(document.querySelector('.hero h2')).color")
     assert min(int(v) for v in re.findall(r"\d+", ink)[:3]) > 200
+
+
+_ROWS = "[...document.querySelectorAll('#listing tbody tr')].map(r => r.dataset.index).join()"
+
+
+def test_a_header_sorts_its_own_table_in_both_tabs(open_page, picture):
+    page = open_page()
+    drop(page, picture("a.png"), picture("b.png", ()))
+    page.click("#tabs button[role=tab]:has-text('Benchmark')")
+    overview = "[...document.querySelectorAll('#benchmark tbody tr th')].map(c => c.innerText).join()"
+    header = page.locator("#benchmark button.sort:visible").nth(0)
+    header.wait_for()
+    before = page.evaluate(overview)
+    header.click()
+    page.wait_for_function(f"before => {overview} !== before", arg=before)
+    page.click("#tabs button[role=tab]:has-text('Detect')")
+    page.click("#listing [data-sort='0']")
+    page.wait_for_function(f"{_ROWS} === '1,0'")
+
+
+def test_a_late_answer_never_replaces_newer_pictures(open_page, picture, monkeypatch):
+    reached, release = threading.Event(), threading.Event()
+    honest = DetectActions.words
+
+    def held(self, batch):
+        screen = honest(self, batch)
+        if batch.phase == "running" and not reached.is_set():
+            reached.set()
+            release.wait(60)
+        return screen
+
+    monkeypatch.setattr(DetectActions, "words", held)
+    page = open_page()
+    page.evaluate(
+        """window.batches = []; new MutationObserver(() => {
+          const shown = document.querySelector('#shown [data-batch]');
+          if (shown) batches.push(Number(shown.dataset.batch));
+        }).observe(document.querySelector('#shown'), {childList: true, subtree: true})"""
+    )
+    drop(page, picture("old.png"))
+    page.click("#detect")
+    assert reached.wait(60)
+    drop(page, picture("new.png", ()), picture("other.png", ()))
+    page.wait_for_selector("#position .name:text-is('new.png')")
+    assert "was stopped" in page.inner_text("#verdict")
+    release.set()
+    page.wait_for_function(
+        "batches.some((b, i) => i && b < batches[i - 1]) && batches.at(-1) === Math.max(...batches)"
+    )
+    page.wait_for_selector("#verdict .chip.idle:has-text('Ready')")
+    assert page.inner_text("#position .name") == "new.png"
+    assert page.is_visible("#detect")
+    detect(page)
+    assert "Normal" in page.inner_text("#verdict")
+
+
+def test_without_a_mouse(open_page, picture):
+    page = open_page()
+    drop(page, picture("part.png"), picture("b.png"))
+    page.focus("#class-name input")
+    page.wait_for_selector("[role=listbox]")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("[role=listbox]", state="detached")
+    detect(page)
+    page.wait_for_selector("#viewer img[alt='Heat map of part.png: Anomalous']")
+    page.wait_for_selector("#viewer img[alt='part.png: Anomalous']")
+    page.get_by_role("button", name="Next picture").press("Enter")
+    page.wait_for_selector("#viewer img[alt='Heat map of b.png: Anomalous']")
+    grip = page.get_by_role("slider", name="Compare original and result")
+    place = int(grip.get_attribute("aria-valuenow"))
+    grip.press("ArrowRight")
+    page.wait_for_function(
+        "v => Number(document.querySelector('#viewer [role=slider]').ariaValueNow) > v + 2", arg=place
+    )
+    grip.press("Home")
+    page.wait_for_selector("#viewer [role=slider][aria-valuenow='0']")
+    assert page.inner_text("#position .name") == "b.png"
