@@ -234,7 +234,7 @@ def test_a_header_sorts_its_own_table_in_both_tabs(open_page, picture):
     page = open_page()
     drop(page, picture("a.png"), picture("b.png", ()))
     page.click("#tabs button[role=tab]:has-text('Benchmark')")
-    overview = "[...document.querySelectorAll('#benchmark tbody tr th')].map(c => c.innerText).join()"
+    overview = "[...document.querySelectorAll('#benchmark tbody th')].map(c => c.innerText).join()"
     header = page.locator("#benchmark button.sort:visible").nth(0)
     header.wait_for()
     before = page.evaluate(overview)
@@ -296,9 +296,8 @@ def test_without_a_mouse(open_page, picture):
     grip = page.get_by_role("slider", name="Compare original and result")
     place = int(grip.get_attribute("aria-valuenow"))
     grip.press("ArrowRight")
-    page.wait_for_function(
-        "v => Number(document.querySelector('#viewer [role=slider]').ariaValueNow) > v + 2", arg=place
-    )
+    now = "Number(document.querySelector('#viewer [role=slider]').ariaValueNow)"
+    page.wait_for_function(f"place => {now} > place + 2", arg=place)
     grip.press("Home")
     page.wait_for_selector("#viewer [role=slider][aria-valuenow='0']")
     assert page.inner_text("#position .name") == "b.png"
