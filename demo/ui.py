@@ -28,7 +28,14 @@ from demo.services import Services
 from demo.visitor import intake
 
 MAX_FILE_SIZE = "60mb"
-STYLES = ("style.css", "flag.css", "annotate.css", "benchmark.css", "benchmark_page.css")
+STYLES = (
+    "style.css",
+    "flag.css",
+    "annotate.css",
+    "benchmark.css",
+    "results.css",
+    "benchmark_page.css",
+)
 
 
 # Label -> what lays a tab out. They are wired in build_ui, since they know of one another: a

@@ -19,11 +19,12 @@ from adaclip.runs.results import Run
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.screens import Screen, Screens
-from demo.benchmark.select import Known, threshold_of
+from demo.benchmark.select import SEPARATOR, Known, threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.flag.flagging import Subject
 from demo.look import SLIDER_STEP, is_number
 from demo.page import messages
+from demo.runs.jobs import sources
 from demo.runs.library import Holdings, Library
 from demo.services import Services
 
@@ -62,14 +63,14 @@ class BenchmarkActions:
         with desk.lock:
             if "patch" in data:
                 screen = self._patched(desk, _patch_of(data["patch"]))
-                if data.get("source"):
-                    screen["source"] = view.source_line(str(data["source"])[:4000])
             elif "sort" in data:
                 screen = self._sorted(desk, str(data["sort"])[:200])
             elif "pin" in data:
                 screen = self._pinned(desk, str(data["pin"]))
             elif "turn" in data:
                 screen = self._turned(desk, data["turn"])
+            elif "measure" in data:
+                screen = self._to_measure(desk, str(data["measure"])[:200])
             elif "view" in data:
                 screen = self._opened(desk, data["view"])
             else:
@@ -91,6 +92,18 @@ class BenchmarkActions:
         if into or ("dataset" in patch and "level" not in patch):
             desk.view = "run"
         return self._draw(desk, holdings, step=step or desk.view != before)
+
+    def _to_measure(self, desk: Desk, dataset: str) -> Screen:
+        """The page that measures, with a dataset chosen where this server has it."""
+        holdings = self._library.holdings()
+        if dataset:
+            selection, notes = known_of(holdings).apply(desk.selection, {"dataset": dataset})
+            desk.look_at(selection)
+            missing = view.not_here(dataset, holdings.cards.get(dataset), sources(self._services))
+            desk.notes = tuple([*notes, *missing])
+        desk.view = "measure"
+        desk.stale.add("measure")
+        return self._draw(desk, holdings, step=True)
 
     def _opened(self, desk: Desk, label: Any) -> Screen:
         """Another of the tab's pages, by the word on it."""
@@ -131,16 +144,10 @@ class BenchmarkActions:
             patch["metric"] = "auroc"
         return self._controlled(key, patch)
 
-    def found(self, key: str, text: Any) -> Screen:
-        """Rows and columns of this name."""
-        key, desk = self._desks.get(key)
-        with desk.lock:
-            text = str(text or "")[:60]
-            if text == desk.text:
-                return {}
-            desk.text = text
-            desk.stale |= {"table", "charts"}
-            return {"key": key, **self._draw(desk, self._library.holdings(), step=False)}
+    def chose_columns(self, key: str, methods: Any, datasets: Any, baseline: Any) -> Screen:
+        """Which methods and datasets are shown, all when none is named; what they differ from."""
+        patch = {"methods": _listed(methods), "sets": _listed(datasets)}
+        return self._controlled(key, {**patch, "baseline": str(baseline or "")})
 
     def chose_run(self, key: str, run: Any) -> Screen:
         """Another run."""
@@ -252,6 +259,11 @@ class BenchmarkActions:
     def desk_of(self, key: str) -> tuple[str, Desk]:
         """A visitor's desk, for what is measured."""
         return self._desks.get(key)
+
+
+def _listed(values: Any) -> str:
+    """What a choice of several holds, as an address has it."""
+    return SEPARATOR.join(map(str, values)) if isinstance(values, list) else ""
 
 
 def _patch_of(value: Any) -> dict[str, str]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pandas as pd
-
-from adaclip.data.published import PROTOCOLS
 from adaclip.data.registry import dataset_name, spoken
 from adaclip.runs import wording
 from adaclip.runs.records import ClassResults, MeanResults, Measures, RunResults, Summary
 from adaclip.runs.scores import RunLike
 from adaclip.types import Threshold
 from demo.benchmark import words
-
-PREFERRED_SOURCES = ("paper", "repo-readme", "repo-log", "reprint", "re-eval")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +25,23 @@ class Cell:
     reason: str = ""
     marks: tuple[str, ...] = ()
     run_id: str | None = None
-    # How many datasets or images stand behind the value, where that is known.
+    # How many images stand behind the value, where that is known.
     count: int | None = None
+    # Ends of the 95 % interval, 0-1, of a measured value.
+    interval: tuple[float, float] | None = None
     # Query patch of a click; empty: nothing to open.
     patch: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def averaged(self) -> bool:
-        """Whether means take it in: a value that is zero-shot and of the whole dataset."""
-        left_out = (words.TRAINED_MARK, words.PARTIAL_MARK)
-        return self.value is not None and not any(mark in left_out for mark in self.marks)
+    # As printed, in tenths of a point: what decides who is better. Means and ranks take in what
+    # is zero-shot and of the whole dataset.
+    tenths: int = field(init=False, default=0)
+    averaged: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        if self.value is not None:
+            object.__setattr__(self, "tenths", round(1000 * self.value))
+            left_out = words.TRAINED_MARK in self.marks or words.PARTIAL_MARK in self.marks
+            object.__setattr__(self, "averaged", not left_out)
 
 
 def absent(reason: str, **more: Any) -> Cell:
@@ -91,79 +94,13 @@ def dataset_reason(card: Any, metric: str, level: str) -> str | None:
     return None
 
 
-def is_re_evaluation(row: Mapping[str, Any]) -> bool:
-    """A number that others than the method's authors measured, with their own training of it."""
-    text = f"{row['source']} {row['protocol']}".lower()
-    method = str(row["method"]).lower()
-    return "re-eval" in text or "retrained" in method or "unofficial" in method
-
-
 FLOOR_ID = "floor"
-
-
-def published_id(row: Mapping[str, Any]) -> str:
-    """The column that a published number stands in, as sorting and pinning name it."""
-    return f"{row['method']}|{row['protocol']}|{int(is_re_evaluation(row))}"
 
 
 def measured_id(run: RunLike) -> str:
     """The same of a run: a column per checkpoint and way of measuring."""
     results = run.results
     return f"run:{results.checkpoint}|{results.resolution}|{results.ranked_by}"
-
-
-def protocol_label(protocol: str) -> str:
-    """A protocol's id as words."""
-    return PROTOCOLS.get(protocol, protocol.replace("_", " ").replace("-", " "))
-
-
-def elsewhere(published: pd.DataFrame, metric: str, level: str, protocol: str) -> str:
-    """Why a table has no columns, and which protocols would have some."""
-    quantity = metric_title(metric, level)
-    if metric == "aupro" and level == "image":
-        return f"{quantity}: {wording.NA}, {words.IMAGE_ONLY}."
-    same = (published["metric"] == metric) & (published["level"] == level)
-    others = published["protocol"][same].value_counts().index
-    listed = "; ".join(protocol_label(str(other)) for other in others[:3] if other != protocol)
-    there = f" There are values under: {listed}." if listed else ""
-    return f"Nothing publishes {quantity} for these datasets under this protocol.{there}"
-
-
-def venue_of(row: Mapping[str, Any]) -> str:
-    """Where and when a number was published: "ECCV 2024"."""
-    venue, year = str(row["venue"] or ""), str(row["year"] or "")
-    return venue if year in venue and venue else f"{venue} {year}".strip() or "venue not stated"
-
-
-def source_rank(row: Mapping[str, Any]) -> int:
-    """Of two printings of one number the paper's counts, a reprint after all originals."""
-    text = str(row["source"]).lower()
-    ranks = (i for i, start in enumerate(PREFERRED_SOURCES) if text.startswith(start))
-    return next(ranks, len(PREFERRED_SOURCES))
-
-
-def published_cell(rows: Sequence[Mapping[str, Any]], name: str, protocol_label: str) -> Cell:
-    """The cell of one method on one dataset. `rows`: its printings, at least one."""
-    best, *others = sorted(rows, key=source_rank)
-    value = float(best["value"])
-    head = f"{best['method']} on {name}: {metric_title(best['metric'], best['level'])}"
-    lines = [
-        f"{head} {wording.percent(value)}",
-        f"{words.PUBLISHED}: {venue_of(best)}",
-        f"Trained on: {best['training_data']}",
-        f"Protocol: {protocol_label}",
-        f"Source: {best['source']} ({best['confidence']})",
-    ]
-    lines += [
-        f"Also printed: {wording.percent(float(row['value']))} in {row['source']}" for row in others
-    ]
-    marks = (words.RE_EVALUATED_MARK,) if is_re_evaluation(best) else ()
-    return Cell(
-        value=value,
-        text=wording.percent(value),
-        source="\n".join(lines + ([words.RE_EVALUATION] if marks else [])),
-        marks=marks,
-    )
 
 
 def undefined_reason(entry: Measures, level: str, metric: str) -> str:
@@ -224,20 +161,23 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         lines = [f"{wording.NA}: {reason}", *run_lines(run)]
         cell = absent(reason, run_id=run.id, patch=patch)
         return replace(cell, source="\n".join(lines))
-    normal, abnormal, failed = run.results.images
-    partial = expected is not None and normal + abnormal + failed < expected
+    normal, abnormal, _ = results.images
+    part = part_of(run, expected)
     marks = ((words.TRAINED_MARK,) if results.leak else ()) + (
-        (words.PARTIAL_MARK,) if partial else ()
+        (words.PARTIAL_MARK,) if part else ()
     )
+    interval = mean_interval(run, level, metric)
     head = f"{results.checkpoint_name} on {name}: {metric_title(metric, level)}"
     lines = [f"{head} {wording.percent(value)}"]
+    if interval is not None:
+        lines.append(f"95 % interval {interval_words(interval)}, {words.INTERVAL_HELP}")
     classes, averaged = len(results.classes), _averaged(mean, level, metric)
     if averaged is not None and averaged < classes:
         lines.append(f"Mean of the {averaged} of {classes} classes where it is defined")
     lines += other_ranking(mean, level, metric)
     lines += _maskless(results.classes, level)
-    if partial:
-        lines.append(f"{words.PARTIAL}: the dataset has {expected:,} images")
+    if part:
+        lines.append(f"{words.PARTIAL}: {part}")
     return Cell(
         value=float(value),
         text=wording.percent(value),
@@ -245,8 +185,48 @@ def measured_cell(run: RunLike, name: str, metric: str, level: str, expected: in
         marks=marks,
         run_id=run.id,
         count=normal + abnormal,
+        interval=interval,
         patch=patch,
     )
+
+
+def part_of(run: RunLike, expected: int | None) -> str:
+    """What part of the dataset a run has measured, in words; "" for all of it.
+
+    `expected`: images the whole dataset has, where known.
+    """
+    seen = sum(run.results.images)
+    if expected is not None:
+        return "" if seen >= expected else f"{seen:,} of {expected:,} pictures"
+    limit = run.results.settings.get("limit")
+    return f"at most {limit} pictures per object" if limit else ""
+
+
+def mean_interval(run: RunLike, level: str, metric: str) -> tuple[float, float] | None:
+    """The 95 % interval of a run's mean over its classes; None when a class has none.
+
+    Classes share no image, so their intervals combine like those of independent sums.
+    """
+    found = []
+    for row in run.results.classes:
+        value = row.value(level, metric)
+        ends = (row.level(level).intervals or {}).get(metric)
+        if value is not None:
+            if ends is None:
+                return None
+            found.append((value, *ends))
+    if not found:
+        return None
+    values, lows, highs = zip(*found, strict=True)
+    mean, count = sum(values) / len(values), len(values)
+    below = math.dist(values, lows) / count
+    above = math.dist(values, highs) / count
+    return max(0.0, mean - below), min(1.0, mean + above)
+
+
+def interval_words(interval: tuple[float, float]) -> str:
+    """ "67.9 to 100.0"."""
+    return " to ".join(map(wording.percent, interval))
 
 
 def other_ranking(entry: Summary, level: str, metric: str) -> list[str]:
@@ -306,8 +286,7 @@ def class_cell(run: RunLike, row: ClassResults, level: str, metric: str) -> Cell
     interval = (row.level(level).intervals or {}).get(metric)
     text = f"{spoken(name)}: {metric_title(metric, level)} {wording.percent(value)}"
     if interval:
-        low, high = (wording.percent(end) for end in interval)
-        text += f", 95 % interval {low} to {high}"
+        text += f", 95 % interval {interval_words(interval)}"
     lines = [text, f"{row.normal:,} normal, {row.anomalous:,} anomalous images"]
     lines += _maskless([row], level)
     return Cell(

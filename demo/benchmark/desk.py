@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from demo.benchmark import words
@@ -35,6 +36,9 @@ _AFFECTS = {
     "level": {"controls", "table", "charts"},
     "domain": {"controls", "table", "charts"},
     "protocol": {"controls", "table", "charts"},
+    "methods": {"controls", "table", "charts"},
+    "datasets": {"controls", "table", "charts"},
+    "baseline": {"controls", "table"},
 }
 MOVED = _AFFECTS["threshold"]
 # A link with one of these is of one run's page.
@@ -50,13 +54,14 @@ class Desk:
     selection: Selection = field(default_factory=Selection)
     view: str = "results"
     # Of the table.
-    text: str = ""
     sort: str | None = None
     descending: bool = True
     pinned: tuple[str, ...] = ()
     offset: int = 0  # of the gallery
     notes: tuple[str, ...] = ()  # on a link that names what is not here
     stale: set[str] = field(default_factory=lambda: set(EVERYTHING))
+    # The overview drawn last: what there was, its settings, the table.
+    drawn: tuple[Any, Mapping[str, object], Any] | None = None
     measured: int = 0  # finished evaluations that the page has been told of
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -73,7 +78,6 @@ class Desk:
             view = _implied_view(asked)
         if asked.get("view", view) != view:
             notes.append(words.dropped("view", asked["view"], "there is no such page"))
-        self.text = asked.get("find", "")[:60]
         notes += self._arrange(given, known)
         self.stale |= {"table", "charts"}
         self.notes = tuple(notes)
@@ -131,22 +135,22 @@ class Desk:
         if self.view != "results" or _implied_view(selected) != "results":
             parameters["view"] = self.view
         parameters |= selected
-        if self.text:
-            parameters["find"] = self.text
         if self.sort:
             parameters["sort"] = ("" if self.descending else "-") + self.sort
         if self.pinned:
             parameters["pin"] = self.pinned
         return urlencode(parameters, doseq=True)
 
-    def table_settings(self) -> Mapping[str, object]:
+    def table_settings(self) -> dict[str, Any]:
         """As `overview` takes them."""
         return {
             "metric": self.selection.metric,
             "level": self.selection.level,
             "domain": self.selection.domain,
             "protocol": self.selection.protocol,
-            "text": self.text,
+            "methods": self.selection.methods,
+            "datasets": self.selection.datasets,
+            "baseline": self.selection.baseline,
             "sort": self.sort,
             "descending": self.descending,
             "pinned": self.pinned,

@@ -17,6 +17,7 @@ from adaclip.runs import wording
 from adaclip.runs.results import Run
 from adaclip.runs.scores import Scores
 from demo.benchmark import view
+from demo.benchmark.cells import name_of
 from demo.benchmark.desk import Desk
 from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
@@ -28,15 +29,6 @@ from demo.runs.library import Holdings, Library
 from demo.services import Services
 
 Screen = dict[str, Any]
-# The radar's axes: (domain, level).
-_SPOKES = (
-    ("industrial", "image"),
-    ("medical", "image"),
-    ("synthetic", "image"),
-    ("synthetic", "pixel"),
-    ("medical", "pixel"),
-    ("industrial", "pixel"),
-)
 # Component -> the element it is in.
 _SCORE_CHARTS = {
     "histogram": "chart-histogram",
@@ -89,7 +81,6 @@ class Screens:
             "metric": gr.Radio(choices=metrics, value=chosen.metric),
             "domain": chosen.domain,
             "protocol": gr.Dropdown(choices=listed, value=chosen.protocol),
-            "find": desk.text,
             "run": gr.Dropdown(choices=runs, value=chosen.run),
             "class_name": gr.Dropdown(
                 choices=view.class_choices(run), value=chosen.class_name or ""
@@ -100,38 +91,51 @@ class Screens:
         }
 
     def _table(self, desk: Desk, holdings: Holdings) -> Screen:
-        from demo.benchmark.html import table_html
+        from demo.benchmark.results_html import table_html
 
-        table = self.overview(desk, holdings)
-        source = view.source_hint(bool(holdings.runs))
-        return {"table": table_html(table, desk.selection), "source": source}
+        table, chosen = self.overview(desk, holdings), desk.selection
+        columns = [(view.column_choice(one), one.id) for one in table.offered]
+        there = {name for _, name in columns}
+        rows = [(name_of(key, holdings.cards), key) for key in holdings.cards]
+        return {
+            "table": table_html(table, chosen),
+            "methods": gr.Dropdown(
+                choices=columns,
+                value=[one for one in chosen.methods if one in there],
+                multiselect=True,
+            ),
+            "datasets": gr.Dropdown(choices=rows, value=list(chosen.datasets), multiselect=True),
+            "baseline": gr.Dropdown(
+                choices=[("None", ""), *columns],
+                value=chosen.baseline if chosen.baseline in there else "",
+            ),
+        }
 
-    def overview(self, desk: Desk, holdings: Holdings, **other: Any) -> Any:
-        """The table as the desk has it, with `other` settings."""
+    def overview(self, desk: Desk, holdings: Holdings) -> Any:
+        """The table as the desk has it; built once for its settings and what there is."""
         from demo.benchmark.table import overview
 
-        settings: dict[str, Any] = {**desk.table_settings(), **other}
-        return overview(holdings.published, holdings.newest, holdings.cards, **settings)
+        settings = desk.table_settings()
+        if desk.drawn is None or desk.drawn[0] is not holdings or desk.drawn[1] != settings:
+            table = overview(holdings.published, holdings.newest, holdings.cards, **settings)
+            desk.drawn = (holdings, settings, table)
+        return desk.drawn[2]
 
     def _charts(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo.benchmark import figures
+        from demo.benchmark.spokes import spokes
 
-        chosen = desk.selection
-        spokes = [
-            self.overview(desk, holdings, domain=domain, level=level, sort=None)
-            for domain, level in _SPOKES
-            if level == "pixel" or chosen.metric != "aupro"
-        ]
-        runs = [
-            run
-            for run in holdings.newest
-            if chosen.domain == "all"
-            or getattr(holdings.cards.get(run.results.dataset), "domain", "") == chosen.domain
-        ]
+        chosen, table = desk.selection, self.overview(desk, holdings)
+        columns = [table.columns[at] for at in figures.chosen_columns(table)]
+        round_ = spokes(holdings.published, holdings.cards, chosen.metric, table, columns)
+        listed = [one.run for one in table.measured]
+        timed = figures.timed(listed, chosen.metric, chosen.level)
+        several = len(timed) > 1
         return {
-            "bars": figures.bars(self.overview(desk, holdings)),
-            "radar": figures.radar(spokes),
-            "tradeoff": figures.tradeoff(runs, chosen.metric, chosen.level),
+            "bars": figures.bars(table),
+            "radar": figures.radar(round_, columns),
+            "tradeoff": figures.tradeoff(timed, chosen.metric, chosen.level) if several else None,
+            "tradeoff_card": gr.Column(visible=several),
         }
 
     def _run(self, desk: Desk, holdings: Holdings) -> Screen:
@@ -260,9 +264,10 @@ class Screens:
     def _measure(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo.services import checkpoint_choices
 
-        choices = sources(self._services)
+        choices, dataset = sources(self._services), desk.selection.dataset
+        here = view.source_of(dataset, holdings.cards.get(dataset or ""), choices)
         return {
-            "data": gr.Dropdown(choices=choices, value=choices[0][1]),
+            "data": gr.Dropdown(choices=choices, value=here or choices[0][1]),
             "checkpoint": gr.Dropdown(
                 choices=checkpoint_choices(self._services),
                 value=self._services.default_checkpoint().id,

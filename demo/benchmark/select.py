@@ -18,7 +18,8 @@ import pandas as pd
 from adaclip.runs import wording
 from adaclip.runs.scores import RunLike, Scores, own_threshold
 from demo.benchmark import words
-from demo.benchmark.cells import FLOOR_ID, measured_id, published_id
+from demo.benchmark.cells import FLOOR_ID, measured_id
+from demo.benchmark.printed import column_ids
 
 METRICS = tuple(words.METRICS)
 LEVELS = tuple(words.LEVELS)
@@ -26,6 +27,9 @@ DOMAINS = tuple(words.DOMAINS)
 OUTCOMES = tuple(words.OUTCOMES)
 DEFAULT_PROTOCOL = "adaclip"
 MAX_PARAMETER = 1000  # characters; longer ones are no links of ours
+LISTS = ("methods", "datasets")  # parameters that name several things
+SEPARATOR = ";"
+MOST_LISTED = 40
 
 ScoreRange = tuple[float, float]
 
@@ -35,7 +39,8 @@ class Selection:
     """Everything the benchmark page shows follows from this.
 
     `threshold` None is the run's own. `score_range` is half-open, except that an upper end of 1
-    includes 1. `class_name` None is all classes of the run.
+    includes 1. `class_name` None is all classes of the run. `methods` (columns of the overview)
+    and `datasets` empty are all of them; `baseline` is the column that others are compared with.
     """
 
     run: str | None = None
@@ -46,6 +51,9 @@ class Selection:
     level: str = "image"
     domain: str = "all"
     protocol: str = DEFAULT_PROTOCOL
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    baseline: str | None = None
     threshold: float | None = None
     image: str | None = None
     outcome: str | None = None
@@ -72,6 +80,9 @@ PARAMETERS = {
     "metric": "metric",
     "domain": "domain",
     "protocol": "protocol",
+    "methods": "methods",
+    "datasets": "sets",
+    "baseline": "baseline",
     "threshold": "threshold",
     "outcome": "outcome",
     "score_range": "scores",
@@ -91,6 +102,8 @@ _CLEARS = {
 def _written(name: str, value: Any) -> str:
     if name == "score_range":
         return f"{value[0]!r}-{value[1]!r}"
+    if name in LISTS:
+        return SEPARATOR.join(value)
     return repr(value) if isinstance(value, float) else str(value)
 
 
@@ -122,13 +135,12 @@ class Known:
         for dataset, classes in known_runs.values():
             datasets.setdefault(dataset, classes)
         listed = () if published is None else sorted({str(p) for p in published["protocol"]})
-        printed = () if published is None else published.to_dict("records")
         complete = (run.id for run in newest if run.results.complete)
         return cls(
             runs=known_runs,
             datasets=datasets,
             protocols=tuple(dict.fromkeys((DEFAULT_PROTOCOL, *listed, "all"))),
-            columns=frozenset((*map(published_id, printed), *map(measured_id, newest))),
+            columns=frozenset((*column_ids(published), *map(measured_id, newest))),
             preferred=next(complete, next(iter(known_runs), None)),
         )
 
@@ -197,7 +209,8 @@ class Known:
 
     def _read(self, name: str, text: str) -> tuple[Any, str]:
         """(value, "") or (None, why not)."""
-        if len(text) > MAX_PARAMETER or any(not char.isprintable() for char in text):
+        longest = 8 * MAX_PARAMETER if name in LISTS else MAX_PARAMETER
+        if len(text) > longest or not text.isprintable():
             return None, "it is no value of this page"
         if text == "":
             return _DEFAULTS[name], ""
@@ -207,6 +220,8 @@ class Known:
         if name == "score_range":
             given = read_range(text)
             return (given, "") if given else (None, "it is no range like 0.2-0.4")
+        if name in LISTS:
+            return self._read_list(name, text)
         if name in ("class_name", "image"):
             return text, ""
         offered: Iterable[str] = {
@@ -218,8 +233,16 @@ class Known:
             "domain": DOMAINS,
             "protocol": self.protocols,
             "outcome": OUTCOMES,
+            "baseline": self.columns,
         }[name]
         return (text, "") if text in offered else (None, "there is none of that name here")
+
+    def _read_list(self, name: str, text: str) -> tuple[Any, str]:
+        """Those of the names that exist; (None, why not) when none does."""
+        offered: Iterable[str] = self.columns if name == "methods" else self.datasets
+        listed = dict.fromkeys(text.split(SEPARATOR))
+        known = tuple(one for one in listed if one in offered)[:MOST_LISTED]
+        return (known, "") if known else (None, "there is none of that name here")
 
 
 def _number(text: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,14 @@ class BenchmarkTab:
     metric: gr.Radio
     domain: gr.Dropdown
     protocol: gr.Dropdown
-    find: gr.Textbox
+    methods: gr.Dropdown
+    datasets: gr.Dropdown
+    baseline: gr.Dropdown
     table: gr.HTML
-    source: gr.HTML
     bars: gr.Plot
     radar: gr.Plot
     tradeoff: gr.Plot
+    tradeoff_card: gr.Column
     save_table: gr.Button
     # One run.
     run: gr.Dropdown
@@ -97,7 +100,7 @@ def build(services: Services) -> BenchmarkTab:
         parts["problems"] = html("", elem_id="bench-problems")
         with gr.Tabs(elem_id="bench-views") as parts["views"]:
             for view, lay_out in (
-                ("results", _results),
+                ("results", functools.partial(_results, pictures)),
                 ("run", _run),
                 ("compare", _compare),
                 ("measure", _measure),
@@ -131,7 +134,21 @@ def _plotly_module() -> str:
     return next((path.name for path in assets.glob("PlotlyPlot-*.js")), "")
 
 
-def _results() -> dict[str, Any]:
+def _table(pictures: BenchmarkPictures) -> gr.HTML:
+    def card(asked: Any) -> Any:
+        from demo.benchmark.cards import card_of  # tables come with the tab
+
+        return card_of(pictures.library, asked)
+
+    return html(
+        NOT_LOADED,
+        js_on_load=asset("results.js"),
+        server_functions=[card],
+        elem_id="bench-table",
+    )
+
+
+def _results(pictures: BenchmarkPictures) -> dict[str, Any]:
     with gr.Row(elem_id="bench-filters"):
         levels = [(label, key) for key, label in words.LEVELS.items()]
         level = gr.Radio(
@@ -146,29 +163,32 @@ def _results() -> dict[str, Any]:
         protocol = gr.Dropdown(
             [("AdaCLIP's", "adaclip")], value="adaclip", label="Protocol", elem_id="bench-protocol"
         )
-        find = gr.Textbox(
-            label="Find", placeholder="MVTec, lite", max_length=60, elem_id="bench-find"
-        )
-    table = html(NOT_LOADED, elem_id="bench-table")
-    with gr.Row(elem_id="bench-under"):
-        source = html("", elem_id="bench-source")
+    with gr.Row(elem_id="bench-choices"):
+        several: dict[str, Any] = {"multiselect": True, "value": None}
+        methods = gr.Dropdown([], label="Methods (all)", elem_id="bench-methods", **several)
+        datasets = gr.Dropdown([], label="Datasets (all)", elem_id="bench-datasets", **several)
+        baseline = gr.Dropdown([("None", "")], label="Difference to", elem_id="bench-baseline")
         save_table = gr.Button("Table CSV", size="sm", elem_id="bench-save-table")
+    table = _table(pictures)
     with gr.Row(elem_id="bench-charts"):
         bars = _chart("bars", "By dataset", "wide")
-        radar = _chart("radar", "By domain")
-        tradeoff = _chart("tradeoff", "Accuracy against speed and size")
+        radar = _chart("radar", "By domain: means over shared sets (how many)")
+        with gr.Column(visible=False, elem_id="bench-tradeoff") as tradeoff_card:
+            tradeoff = _chart("tradeoff", "Accuracy against speed and size")
     return {
         "level": level,
         "metric": metric,
         "domain": domain,
         "protocol": protocol,
-        "find": find,
+        "methods": methods,
+        "datasets": datasets,
+        "baseline": baseline,
         "table": table,
-        "source": source,
         "save_table": save_table,
         "bars": bars,
         "radar": radar,
         "tradeoff": tradeoff,
+        "tradeoff_card": tradeoff_card,
     }
 
 
@@ -280,5 +300,7 @@ def _measure() -> dict[str, Any]:
 
 def _chart(name: str, title: str, kind: str = "") -> gr.Plot:
     with gr.Column(elem_classes=["chart", *([kind] if kind else [])], elem_id=f"card-{name}"):
-        html(f'<h3 class="panel-title">{title}</h3>')
+        save = f'<button type="button" class="quiet" data-act="bench" data-png="chart-{name}"'
+        save += f' title="Save this chart as a picture" aria-label="PNG of {title}">PNG</button>'
+        html(f'<h3 class="panel-title"><span>{title}</span>{save}</h3>')
         return gr.Plot(show_label=False, elem_id=f"chart-{name}")

@@ -63,19 +63,34 @@ def problems_html(problems: Sequence[str], notes: Sequence[str] = ()) -> str:
     )
 
 
-def source_hint(measured: bool) -> str:
-    """Under the table, before a number is clicked."""
-    said = "Click a number to see where it comes from."
-    if not measured:
-        said += f" {FIRST_RUN}"
-    return f'<p class="hint">{said}</p>'
+def column_choice(column: Any) -> str:
+    """A method's name where it is chosen: never two alike."""
+    kind = words.MEASURED.lower() if column.measured else column.sublabel
+    return f"{column.label} ({kind})" if kind else str(column.label)
 
 
-def source_line(source: str) -> str:
-    """Where the clicked number comes from."""
-    first, *rest = source.splitlines() or [""]
-    lines = "".join(f"<span>{esc(line)}</span>" for line in rest)
-    return f'<div class="bench-source"><b>{esc(first)}</b>{lines}</div>'
+def source_of(dataset: str | None, card: Any, choices: Sequence[tuple[str, str]]) -> str | None:
+    """Which of the things that can be measured here a dataset is; None when it is not here."""
+    names = {dataset} if card is None else {dataset, card.name}
+    if card is not None:
+        names |= {folder for layout in card.layouts for folder in layout.folders}
+    wanted = {str(name).lower() for name in names}
+    for label, source in choices:
+        if label.lower() in wanted or source == dataset:
+            return source
+    return None
+
+
+def not_here(dataset: str, card: Any, choices: Sequence[tuple[str, str]]) -> list[str]:
+    """What to do about a dataset that this server does not have; nothing when it has it."""
+    if source_of(dataset, card, choices) is not None:
+        return []
+    name = dataset if card is None else card.name
+    home = "" if card is None or not card.homepage else f" Its home is {card.homepage}."
+    return [
+        f"{name} is not on this server, so it cannot be measured yet.{home} Put it into a folder "
+        "and start the page with --data-root DIR."
+    ]
 
 
 def run_choices(runs: Sequence[Any]) -> list[tuple[str, str]]:

@@ -80,8 +80,8 @@ class BenchmarkWiring:
         def filtered(key: str, level: Any, metric: Any, domain: Any, protocol: Any) -> Screen:
             return do.filtered(key, level, metric, domain, protocol)
 
-        def found(key: str, text: Any) -> Screen:
-            return do.found(key, text)
+        def chose_columns(key: str, methods: Any, datasets: Any, baseline: Any) -> Screen:
+            return do.chose_columns(key, methods, datasets, baseline)
 
         def chose_run(key: str, run: Any) -> Screen:
             return do.chose_run(key, run)
@@ -101,7 +101,8 @@ class BenchmarkWiring:
         choices: list[Any] = [tab.level, tab.metric, tab.domain, tab.protocol]
         pairs: list[Any] = [tab.run_a, tab.run_b, tab.compared]
         self._on([one.input for one in choices], filtered, [tab.key, *choices])
-        self._on([tab.find.change], found, [tab.key, tab.find])
+        columns: list[Any] = [tab.methods, tab.datasets, tab.baseline]
+        self._on([one.input for one in columns], chose_columns, [tab.key, *columns])
         self._on([tab.run.input], chose_run, [tab.key, tab.run])
         self._on([tab.class_name.input], chose_class, [tab.key, tab.class_name])
         self._on([one.input for one in pairs], compared, [tab.key, *pairs])

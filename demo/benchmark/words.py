@@ -55,19 +55,41 @@ FLOOR = "Floor"
 FLOOR_HELP = "max-F1 of calling every image anomalous: no method can be worse at its best threshold"
 NO_FLOOR = "needs the counts of normal and anomalous images"
 NO_PIXEL_FLOOR = "depends on the share of defective pixels, which the publications do not state"
-MEAN = "Mean"
-NO_MEAN = "no value to average"
+MEASURE = "Measure"
+NOTHING_SHARED = (
+    "No set has a value in every column, so there are no means: choose methods that share some."
+)
+INTERVAL_HELP = "from draws of its pictures"
 
+LEGEND = "Bold: the best of a row. Underlined: the second best."
+NOT_RANKED = "Columns of different protocols are not ranked against each other."
+BELOW_MARK = "\u25be"
+BELOW_CHANCE = "\u25be below chance: worse than guessing"
+CHANCE = {"auroc": 0.5}
 PUBLISHED = "Published"
 MEASURED = "Measured here"
 RE_EVALUATED = "re-evaluated"
 ALL_PROTOCOLS = "All, each in its own columns"
 TRAINED_MARK = "†"
-TRAINED_ON_IT = "† trained on this dataset or its generator: not zero-shot, left out of means"
+TRAINED_ON_IT = (
+    "† trained on this dataset or its generator: not zero-shot, left out of means and ranks"
+)
 PARTIAL_MARK = "◐"
-PARTIAL = "◐ measured on a part of the dataset only, left out of means"
+PARTIAL = "◐ measured on a part of the dataset only, left out of means and ranks"
 RE_EVALUATED_MARK = "↻"
 RE_EVALUATION = "↻ measured by somebody else than the method's authors"
+
+
+def no_mean(covers: int, shared: int) -> str:
+    """Why a column has no mean."""
+    if not shared:
+        return "no mean: the columns share no set"
+    return f"no mean: it has {covers} of the {shared} sets that means are over"
+
+
+def stated(domain: str, value: str) -> str:
+    """A mean that a publication prints."""
+    return f"Stated by the source, {domain} mean: {value}"
 
 
 def share(value: float | None) -> str:

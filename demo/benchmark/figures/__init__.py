@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.benchmark.figures.runs import agreement, deltas, tradeoff
+from demo.benchmark.figures.runs import agreement, deltas, timed, tradeoff
 from demo.benchmark.figures.scores import (
     confusion,
     histogram,
@@ -13,11 +13,12 @@ from demo.benchmark.figures.scores import (
     threshold_marks,
 )
 from demo.benchmark.figures.style import empty
-from demo.benchmark.figures.tables import bars, heatmap, heatmap_published, radar
+from demo.benchmark.figures.tables import bars, chosen_columns, heatmap, heatmap_published, radar
 
 __all__ = [
     "agreement",
     "bars",
+    "chosen_columns",
     "confusion",
     "deltas",
     "empty",
@@ -30,5 +31,6 @@ __all__ = [
     "threshold_changes",
     "threshold_json",
     "threshold_marks",
+    "timed",
     "tradeoff",
 ]

@@ -15,20 +15,29 @@ from adaclip.runs import wording
 from adaclip.runs.compare import Comparison, Delta
 from adaclip.runs.scores import RunLike
 from demo.benchmark import words
-from demo.benchmark.cells import measured_id, metric_title
+from demo.benchmark.cells import metric_title
 from demo.benchmark.figures import style
+from demo.benchmark.palette import look_of
 
 BUBBLE = (9.0, 44.0)  # px, of an unknown or tiny and of the largest checkpoint
 POINTS = 2000  # of an agreement chart; images that changed sides are all shown
 
 
-def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image") -> go.Figure:
-    """Accuracy against time per image; the bubble's area is the checkpoint's size."""
-    drawn = [
+def timed(runs: Sequence[RunLike], metric: str, level: str) -> list[RunLike]:
+    """The runs that have the metric and a time per image."""
+    return [
         run
         for run in runs
         if run.results.mean.value(level, metric) is not None and run.results.seconds_per_image
     ]
+
+
+def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image") -> go.Figure:
+    """Accuracy against time per image; the bubble's area is the checkpoint's size.
+
+    Each bubble is a run and bears its dataset's name: those of one name compare.
+    """
+    drawn = timed(runs, metric, level)
     if not drawn:
         return style.empty(
             f"No run here has {metric_title(metric, level)} and a time per image.", 380
@@ -37,15 +46,11 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
     by_checkpoint: dict[str, list[RunLike]] = {}
     for run in drawn:
         by_checkpoint.setdefault(run.results.checkpoint, []).append(run)
-    colours = style.colours([measured_id(mine[0]) for mine in by_checkpoint.values()])
-    traces = [
-        _bubbles(name, mine, metric, level, largest, colours[measured_id(mine[0])])
-        for name, mine in by_checkpoint.items()
-    ]
+    traces = [_bubbles(mine, metric, level, largest) for mine in by_checkpoint.values()]
     x = _time_axis([run.results.seconds_per_image or 0.0 for run in drawn])
     y = style.axis(f"{metric_title(metric, level)} ({words.TIMES_100})")
     note = style.legend(itemsizing="constant")
-    return style.figure(traces, 400, x, y, legend=note, hovermode="closest")
+    return style.figure(traces, 460, x, y, legend=note, hovermode="closest")
 
 
 def _time_axis(seconds: list[float]) -> dict[str, Any]:
@@ -58,18 +63,20 @@ def _time_axis(seconds: list[float]) -> dict[str, Any]:
     return style.axis("seconds per image (log scale)", type="log", range=[low, high], **shown)
 
 
-def _bubbles(
-    checkpoint: str, runs: list[RunLike], metric: str, level: str, largest: float, colour: str
-) -> go.Scatter:
+def _bubbles(runs: list[RunLike], metric: str, level: str, largest: float) -> go.Scatter:
     sizes = [float(run.results.size_bytes or 0) for run in runs]
     size = sizes[0]
     title = runs[0].results.checkpoint_name
+    colour = look_of(title).colour
     known = f", {size / 1e6:,.0f} MB" if size else ", size not recorded"
     return go.Scatter(
         x=[run.results.seconds_per_image for run in runs],
         y=[100 * (run.results.mean.value(level, metric) or 0.0) for run in runs],
-        mode="markers",
-        name=f"{style.short(title)}{known} (n = {len(runs)})",
+        mode="markers+text",
+        text=[style.short(dataset_name(run.results.dataset), 16) for run in runs],
+        textposition="top center",
+        cliponaxis=False,
+        name=f"{style.short(title)}{known}",
         marker={
             "color": colour,
             "opacity": 0.75,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import plotly.graph_objects as go
 
@@ -16,7 +14,6 @@ ACCENT, GREY = "#5b6cf0", "#596273"
 NORMAL, ANOMALOUS = "#1f9e89", "#e0662a"
 # Okabe and Ito's palette without yellow and black, which vanish on white or on black.
 SERIES = ("#1f84c9", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8a8f98", "#7a5195")
-MEASURED_SYMBOL, PUBLISHED_SYMBOL = "diamond", "circle-open"
 FONT = "IBM Plex Sans, system-ui, sans-serif"
 HOVER = {
     "bgcolor": "#171a21",
@@ -24,19 +21,6 @@ HOVER = {
     "font": {"color": "#ffffff", "family": FONT, "size": 13},
     "align": "left",
 }
-
-
-def colours(ids: Sequence[str]) -> dict[str, str]:
-    """A colour for each method of a chart: its own in every chart, unless another there has it."""
-    free = list(SERIES)
-    found = {}
-    for number, one in enumerate(ids):
-        if number and number % len(SERIES) == 0:
-            free = list(SERIES)
-        own = SERIES[crc32(one.encode()) % len(SERIES)]
-        found[one] = own if own in free else free[0]
-        free.remove(found[one])
-    return found
 
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:

@@ -21,80 +21,124 @@ from demo.benchmark.cells import (
     category_rows,
     measured_cell,
     metric_title,
-    protocol_label,
-    published_cell,
 )
+from demo.benchmark.columns import Column
 from demo.benchmark.figures import style
-from demo.benchmark.table import Column, Overview
+from demo.benchmark.palette import MEASURED_SYMBOL, RE_EVALUATED_PATTERN, look_of
+from demo.benchmark.printed import protocol_label, published_cell
+from demo.benchmark.spokes import Spoke
+from demo.benchmark.table import Overview, Row
 
-CHANCE = {"auroc": 50.0}
 # From here up the scale's colours are bright enough for dark text: one ink cannot serve all.
 DARK_TEXT_FROM = 0.48
+MOST_BARS = 6  # methods, unless the visitor chose them
+MOST_CHOSEN = 12
 
 
-def bars(table: Overview, limit: int = 6) -> go.Figure:
-    """Grouped bars: a group per dataset, a bar per method; measured solid, published hatched.
+def bars(table: Overview) -> go.Figure:
+    """Grouped bars: a group per dataset, a bar per method; those below chance hang down.
 
-    The `limit` columns shown: the pinned ones and AdaCLIP, the measured ones, the best means.
+    The methods are the visitor's choice, else the pinned ones, AdaCLIP, the measured ones and the
+    best means. A click gives [dataset, column id] as `cell`.
     """
-    places = chosen_columns(table, limit)
-    rows = [row for row in table.rows if any(row.cells[at].value is not None for at in places)]
+    places = chosen_columns(table)
+    rows = [row for row in table.rows if any([row.cells[at].value is not None for at in places])]
     if not rows:
         quantity = metric_title(table.metric, table.level)
         return style.empty(f"No {quantity} to draw: see the reasons in the table.", 380)
-    colours = style.colours([table.columns[at].id for at in places])
-    traces = []
-    for at in places:
-        column, cells = table.columns[at], [row.cells[at] for row in rows]
-        traces.append(_bar(column, cells, [row.name for row in rows], colours[column.id]))
-    shown = [value for row in rows for at in places if (value := row.cells[at].value) is not None]
-    base = CHANCE.get(table.metric, 0.0)
-    base = base if shown and 100 * min(shown) >= base else 0.0
-    y = style.axis(
-        f"{metric_title(table.metric, table.level)} ({words.TIMES_100})", range=[base, 102]
-    )
-    said = "n: datasets with a value" + (
-        f"<br>the axis starts at chance, {base:.0f}" if base else ""
-    )
-    x = style.axis(said, showgrid=False, tickangle=-40)
-    return style.figure(traces, 420, x, y, barmode="group", bargap=0.24, bargroupgap=0.06)
+    base = 100 * words.CHANCE.get(table.metric, 0.0)
+    traces: list[Any] = [_bar(table, rows, at, base) for at in places]
+    ends = [
+        100 * end
+        for row in rows
+        for at in places
+        for end in (row.cells[at].interval or (row.cells[at].value,))
+        if end is not None
+    ]
+    low = base if min(ends) >= base else max(0.0, min(ends) - 4)
+    if table.columns[0].floor:
+        traces.append(_floors(rows))
+    y = style.axis(f"{metric_title(table.metric, table.level)} ({words.TIMES_100})")
+    y |= {"range": [low, 102], "zeroline": False}
+    x = style.axis(showgrid=False, tickangle=-40)
+    marks = _chance_line(base) if base else {}
+    return style.figure(traces, 420, x, y, barmode="group", bargap=0.24, bargroupgap=0.06, **marks)
 
 
-def chosen_columns(table: Overview, limit: int) -> list[int]:
+def _chance_line(base: float) -> dict[str, Any]:
+    across = {"xref": "paper", "x0": 0, "x1": 1, "y0": base, "y1": base, "type": "line"}
+    said = {"text": f"chance, {base:.0f}", "xref": "paper", "x": 0, "y": base, "showarrow": False}
+    return {
+        "shapes": [{**across, "line": {"color": style.TEXT, "width": 1.2, "dash": "dot"}}],
+        "annotations": [{**said, "xanchor": "left", "yanchor": "top", "font": {"size": 11.5}}],
+    }
+
+
+def _floors(rows: Sequence[Row]) -> go.Scatter:
+    """max-F1 without a method, a line across each dataset that has it."""
+    known = [row for row in rows if row.cells[0].value is not None]
+    return go.Scatter(
+        x=[style.short(row.name, 18) for row in known],
+        y=[100 * (row.cells[0].value or 0.0) for row in known],
+        mode="markers",
+        name="floor: everything called anomalous",
+        marker={"symbol": "line-ew-open", "size": 30, "color": style.TEXT, "line": {"width": 2}},
+        hovertext=[f"{style.escaped(row.name)}: floor {row.cells[0].text}" for row in known],
+        hoverinfo="text",
+    )
+
+
+def chosen_columns(table: Overview) -> list[int]:
     """Which columns a chart has room for."""
     candidates = [at for at, column in enumerate(table.columns) if not column.floor]
+    if table.chosen:
+        return candidates[:MOST_CHOSEN]
 
     def rank(at: int) -> tuple[bool, bool, float]:
-        column, mean = table.columns[at], table.means[at].value
-        return (
-            not (column.pinned or _is_ours(column)),
-            not column.measured,
-            -(mean or 0.0),
-        )
+        column, mean = table.columns[at], table.totals[at].mean
+        ours = column.label == "AdaCLIP" and not column.re_evaluated
+        return (not (column.pinned or ours), not column.measured, -(mean or 0.0))
 
-    return sorted(candidates, key=rank)[:limit]
+    return sorted(candidates, key=rank)[:MOST_BARS]
 
 
-def _is_ours(column: Column) -> bool:
-    """The method itself, as its authors published it: what all others are held against."""
-    return column.label == "AdaCLIP" and not column.re_evaluated
-
-
-def _bar(column: Column, cells: Sequence[Cell], names: list[str], colour: str) -> go.Bar:
-    count = sum(cell.value is not None for cell in cells)
-    return go.Bar(
-        x=[style.short(name, 18) for name in names],
-        y=[None if cell.value is None else 100 * cell.value for cell in cells],
-        name=f"{column_name(column)} (n = {count})",
+def _bar(table: Overview, rows: Sequence[Row], at: int, base: float) -> go.Bar:
+    column, cells = table.columns[at], [row.cells[at] for row in rows]
+    look = look_of(column.label)
+    values = [None if cell.value is None else 100 * cell.value - base for cell in cells]
+    pattern = RE_EVALUATED_PATTERN if column.re_evaluated else look.pattern
+    edge = style.TEXT if column.measured else look.colour
+    bar = go.Bar(
+        x=[style.short(row.name, 18) for row in rows],
+        y=values,
+        base=base,
+        name=column_name(column),
         marker={
-            "color": colour,
-            "line": {"color": colour, "width": 1},
-            "pattern": {"shape": "" if column.measured else "/", "size": 5, "solidity": 0.35},
+            "color": look.colour,
+            "line": {"color": edge, "width": 2 if column.measured else 0},
+            "pattern": {"shape": pattern, "size": 6, "solidity": 0.3},
         },
-        hovertext=[style.hover(cell.source) for cell in cells],
+        hovertext=[
+            f"{style.escaped(f'{column.label} on {row.name}')}: <b>{cell.text}</b>"
+            for row, cell in zip(rows, cells, strict=True)
+        ],
         hoverinfo="text",
-        customdata=[dict(cell.patch) for cell in cells],
+        customdata=[{"cell": [row.dataset, column.id]} for row in rows],
     )
+    if any([cell.interval for cell in cells]):
+        bar.error_y = _whiskers(cells)
+    return bar
+
+
+def _whiskers(cells: Sequence[Cell]) -> dict[str, Any]:
+    """The 95 % intervals of measured values, up and down from each."""
+    up, down = [], []
+    for cell in cells:
+        low, high = cell.interval or (cell.value or 0.0, cell.value or 0.0)
+        up.append(100 * (high - (cell.value or 0.0)))
+        down.append(100 * ((cell.value or 0.0) - low))
+    ends = {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
+    return {**ends, "color": style.TEXT, "thickness": 1.5, "width": 3}
 
 
 def column_name(column: Column) -> str:
@@ -224,24 +268,14 @@ def _row_label(name: str, count: int | None, place: int) -> str:
     return style.short(name, 18) + told + "\u200b" * place
 
 
-def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
-    """Means per domain and level, an axis for each overview given, a ring per method."""
-    spokes = [table for table in tables if any(cell.value is not None for cell in table.means)]
+def radar(spokes: Sequence[Spoke], columns: Sequence[Column]) -> go.Figure:
+    """Means per domain and level, a spoke for each, a ring per method."""
     if len(spokes) < 3:
-        return style.empty("A radar needs three domains and levels with values.", 400)
-    columns: dict[str, Column] = {}
-    values: dict[str, dict[int, Cell]] = {}
-    for at, table in enumerate(spokes):
-        for column, mean in zip(table.columns, table.means, strict=True):
-            if not column.floor and mean.value is not None:
-                columns.setdefault(column.id, column)
-                values.setdefault(column.id, {})[at] = mean
-    ranked = sorted(columns, key=lambda one: _radar_rank(columns[one], values[one]))[:limit]
-    names = [f"{words.DOMAINS[table.domain]}<br>{table.level}" for table in spokes]
-    colours = style.colours(ranked)
-    traces = [_ring(columns[one], values[one], names, colours[one]) for one in ranked]
-    lowest = min(100 * (cell.value or 0.0) for one in ranked for cell in values[one].values())
-    low = max(0.0, 10.0 * np.floor(lowest / 10) - 10.0)
+        return style.empty("A radar needs three domains and levels with shared sets.", 400)
+    drawn = [one for one in columns if any([one.id in spoke.means for spoke in spokes])]
+    traces = [_ring(column, spokes) for column in drawn]
+    lowest = 100 * min([min(spoke.means.values()) for spoke in spokes])
+    low = max(0.0, 10.0 * (lowest // 10) - 10.0)
     radial = {
         "range": [low, 100],
         "gridcolor": style.LINE,
@@ -260,27 +294,21 @@ def radar(tables: Sequence[Overview], limit: int = 5) -> go.Figure:
     return style.figure(traces, 460, hidden, hidden, polar=polar, margin=margin, legend=note)
 
 
-def _radar_rank(column: Column, cells: Mapping[int, Cell]) -> tuple[bool, bool, int, float]:
-    """Pinned ones and AdaCLIP, then measured ones, then those on most spokes, then the best."""
-    mean = float(np.mean([cell.value for cell in cells.values() if cell.value is not None]))
-    compared = column.pinned or _is_ours(column)
-    return (not compared, not column.measured, -len(cells), -mean)
-
-
-def _ring(
-    column: Column, cells: Mapping[int, Cell], names: list[str], colour: str
-) -> go.Scatterpolar:
-    at = [*range(len(names)), 0]
-    said = [style.hover(cells[i].source) if i in cells else "" for i in at]
-    symbol = style.MEASURED_SYMBOL if column.measured else style.PUBLISHED_SYMBOL
+def _ring(column: Column, spokes: Sequence[Spoke]) -> go.Scatterpolar:
+    look, around = look_of(column.label), [*spokes, spokes[0]]
+    means = [spoke.means.get(column.id) for spoke in around]
     return go.Scatterpolar(
-        r=[100 * (cells[i].value or 0.0) if i in cells else None for i in at],
-        theta=[names[i] for i in at],
+        r=[None if mean is None else 100 * mean for mean in means],
+        theta=[f"{words.DOMAINS[one.domain]}<br>{one.level} ({len(one.sets)})" for one in around],
         mode="lines+markers",
         connectgaps=False,
         name=column_name(column),
-        line={"color": colour, "width": 2, "dash": "solid" if column.measured else "dot"},
-        marker={"symbol": symbol, "size": 8},
-        hovertext=said,
+        line={"color": look.colour, "width": 2, "dash": look.dash},
+        marker={"symbol": MEASURED_SYMBOL if column.measured else look.symbol, "size": 8},
+        hovertext=[
+            f"{style.escaped(column.label)}: {wording.percent(mean)}<br>mean of {len(one.sets)} "
+            f"{one.domain} sets, {one.level}"
+            for one, mean in zip(around, means, strict=True)
+        ],
         hoverinfo="text",
     )
