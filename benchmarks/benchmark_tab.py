@@ -23,13 +23,13 @@ from adaclip.runs.compare import compare
 from adaclip.runs.scores import ScoreBook
 from benchmarks import benchmark_browser
 from demo.benchmark import figures
-from demo.benchmark import html as pages
+from demo.benchmark import results_html as pages
 from demo.benchmark import table as tables
 from demo.benchmark.select import Known, Selection, images_page
+from demo.benchmark.spokes import spokes
 from tests.demo import benches
 
 CLASSES = 15
-DOMAINS = (("industrial", "image"), ("industrial", "pixel"), ("synthetic", "image"))
 
 
 def made_run(root: Path, number: int, rows: int) -> Path:
@@ -97,14 +97,12 @@ def measure(root: Path, large: Run, count: int) -> None:
         known = Known.of(runs, cards, published)
         table = tables.overview(published, runs, cards)
         pages.table_html(table, known.default())
-        spokes = [
-            tables.overview(published, runs, cards, domain=domain, level=level)
-            for domain, level in DOMAINS
-        ]
+        columns = [table.columns[at] for at in figures.chosen_columns(table)]
+        round_ = spokes(published, cards, "auroc", table, columns)
         for figure in (
             figures.bars(table),
             figures.heatmap(runs[0]),
-            figures.radar(spokes),
+            figures.radar(round_, columns),
             figures.tradeoff(runs),
         ):
             figure.to_json()

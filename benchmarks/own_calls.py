@@ -64,7 +64,11 @@ def main() -> None:
         detect, look = DetectActions(services), Look()
 
         def drop() -> str:
-            return str(detect.dropped("", [{"path": str(upload), "orig_name": upload.name}], "tile", THRESHOLD, look)["key"])
+            return str(
+                detect.dropped(
+                    "", [{"path": str(upload), "orig_name": upload.name}], "tile", THRESHOLD, look
+                )["key"]
+            )
 
         calls, files, key = counted(drop)
         report("drop a picture", calls, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def totals(
     for at in shown:
         mean = rank = record = None
         if at in whole:
-            mean = sum([rows[row][at].value or 0.0 for row in shared]) / len(shared)
+            mean = math.fsum([rows[row][at].value or 0.0 for row in shared]) / len(shared)
         if ranked and at in rivals:
             rank = sum([one[at] for one in ranked]) / len(ranked)
         if baseline is not None and at != baseline and at in comparable:

@@ -168,9 +168,9 @@ def _scope(table: Overview, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     count = len(table.shared)
     if count:
         names = ", ".join(table.shared[:NAMED])
-        said.append(f"Means and ranks are over the {count} sets that all columns share: {names}.")
-        if count == 1:
-            said[-1] = f"Means are over the one set that all columns share: {names}."
+        sets = "one set" if count == 1 else f"{count} sets"
+        kind = "published " if any([one.kind == "published" for one in table.columns]) else ""
+        said.append(f"Means and ranks are over the {sets} that all {kind}columns share: {names}.")
     else:
         said.append(words.NOTHING_SHARED)
     if table.baseline is not None:

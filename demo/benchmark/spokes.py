@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,7 +65,7 @@ def spokes(
         shared = [key for key in keys if all([key in ring for ring in rings.values()])]
         if len(rings) > 1 and shared:
             means = {
-                name: sum([ring[key] for key in shared]) / len(shared)
+                name: math.fsum([ring[key] for key in shared]) / len(shared)
                 for name, ring in rings.items()
             }
             found.append(Spoke(domain=domain, level=level, sets=tuple(shared), means=means))

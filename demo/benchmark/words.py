@@ -55,6 +55,7 @@ FLOOR = "Floor"
 FLOOR_HELP = "max-F1 of calling every image anomalous: no method can be worse at its best threshold"
 NO_FLOOR = "needs the counts of normal and anomalous images"
 NO_PIXEL_FLOOR = "depends on the share of defective pixels, which the publications do not state"
+MEAN = "Mean"
 MEASURE = "Measure"
 NOTHING_SHARED = (
     "No set has a value in every column, so there are no means: choose methods that share some."

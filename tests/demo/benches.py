@@ -46,6 +46,8 @@ class FakeCard:
     anomalous: int | None = None
     max_f1_floor: float | None = None
     alternatives: tuple[Any, ...] = ()
+    layouts: tuple[Any, ...] = ()
+    homepage: str = ""
 
 
 def image_rows(
@@ -218,6 +220,15 @@ def replaced(run: FakeRun, **results: Any) -> FakeRun:
     """The run with other entries in results.json."""
     changed = RunResults.from_json({**run.results.to_json(), **results})
     return dataclasses.replace(run, results=changed)
+
+
+def with_intervals(run: FakeRun, below: float, above: float) -> FakeRun:
+    """The run with intervals about each class's image AUROC."""
+    classes = run.results.to_json()["classes"]
+    for entry in classes:
+        value = entry["image_level"]["auroc"]
+        entry["image_level"]["auroc_interval"] = [value - below, value + above]
+    return replaced(run, classes=classes)
 
 
 def images_of(selection: Selection, frame: pd.DataFrame, threshold: float) -> pd.DataFrame:

@@ -10,13 +10,18 @@ import plotly.graph_objects as go
 import pytest
 from sklearn.metrics import roc_curve
 
+from adaclip.data.cards import cards as dataset_cards
+from adaclip.data.published import published_results
 from adaclip.runs.compare import compare
 from adaclip.runs.records import ClassResults
 from adaclip.runs.scores import read_scores
 from demo.benchmark import figures
 from demo.benchmark.figures.scores import bin_edges
-from demo.benchmark.figures.style import colours, hover
+from demo.benchmark.figures.style import hover
+from demo.benchmark.palette import METHODS, look_of
+from demo.benchmark.results_html import table_html
 from demo.benchmark.select import Known, Selection
+from demo.benchmark.spokes import spokes
 from demo.benchmark.table import overview
 from tests.demo.benches import (
     cards,
@@ -27,6 +32,7 @@ from tests.demo.benches import (
     replaced,
     run_of,
     some_run,
+    with_intervals,
 )
 
 RUN = some_run()
@@ -211,58 +217,103 @@ def test_na_squares_of_the_heat_map_are_there_with_their_reason() -> None:
     assert len(figures.heatmap(replaced(only_gaps, classes=classes)).data) == 1
 
 
-def test_bars_draw_measured_solid_and_published_hatched() -> None:
-    figure = figures.bars(overview(published(), [RUN], cards()))
-    shapes = {trace.name.split(",")[0]: trace.marker.pattern.shape for trace in figure.data}
-    assert shapes == {"Lite": "", "AdaCLIP": "/", "WinCLIP": "/"}
+def test_bars_give_each_method_its_look_and_measured_ones_their_interval() -> None:
+    run = with_intervals(some_run(dataset="mvtec"), 0.04, 0.02)
+    figure = figures.bars(overview(published(), [run], cards()))
+    bars = {trace.name.split(",")[0]: trace for trace in figure.data}
+    assert set(bars) == {"Lite", "AdaCLIP", "WinCLIP"}
     assert figure.layout.yaxis.title.text == "image AUROC (\u00d7 100)"
-    assert figure.layout.yaxis.range[0] == 50
-    assert "(n = 3)" in next(one.name for one in figure.data if "AdaCLIP" in one.name)
+    assert bars["Lite"].error_y.array[0] == pytest.approx(2 / 2**0.5)
+    assert bars["Lite"].error_y.arrayminus[0] == pytest.approx(4 / 2**0.5)
+    assert bars["AdaCLIP"].error_y.array is None
+    assert bars["WinCLIP"].customdata[0] == {"cell": ["mvtec", "WinCLIP|adaclip|0"]}
+    again = figures.bars(overview(published(), [], cards(), protocol="anomalyclip"))
+    shapes = {trace.name.split(",")[0]: trace.marker.pattern.shape for trace in again.data}
+    assert shapes == {"AdaCLIP": "/", "AnomalyCLIP": ""}  # hatched: measured by others
 
 
-def test_a_method_has_its_colour_in_every_chart() -> None:
-    table = overview(published(), [RUN], cards())
-    [bar] = [one for one in figures.bars(table).data if one.name.startswith("Lite")]
-    [bubble] = figures.tradeoff([RUN]).data
-    assert bar.marker.color == bubble.marker.color
+def test_a_method_has_one_colour_whatever_is_shown_beside_it() -> None:
+    run = some_run(dataset="mvtec")
+    table = overview(published(), [run], cards())
+    alone = overview(published(), [run], cards(), methods=["run:lite|native|margin"])
+    colours = {
+        trace.marker.color
+        for figure in (figures.bars(table), figures.bars(alone), figures.tradeoff([run]))
+        for trace in figure.data
+        if trace.name.startswith("Lite")
+    }
+    assert colours == {look_of("Lite").colour}
+    assert look_of("Lite").colour in table_html(table)
+    assert look_of("Lite \u00b7 DINOv2 ViT-S/14") == look_of("Lite")
 
 
-@pytest.mark.parametrize("count", [1, 5, 8])
-def test_methods_of_one_chart_differ_in_colour(count: int) -> None:
-    for start in range(30):
-        names = [f"method {start + one}" for one in range(count)]
-        assert len(set(colours(names).values())) == count
-    assert len(colours([str(one) for one in range(20)])) == 20
-
-
-def test_bars_under_chance_are_not_cut_off() -> None:
-    low = published(printed("Poor", "mvtec", 0.31))
-    assert figures.bars(overview(low, [], cards())).layout.yaxis.range[0] == 0
-    # Nor one that means leave out.
-    mean = RUN.results.mean.to_json()
-    mean["image_level"]["auroc"] = 0.2
-    leaky = replaced(RUN, leak="seen in training", mean=mean)
-    assert figures.bars(overview(published(), [leaky], cards())).layout.yaxis.range[0] == 0
-
-
-def test_the_radar_has_a_spoke_per_domain_and_level() -> None:
-    more = [printed("AdaCLIP", "mvtec", 0.887, level="pixel")]
-    spokes = [
-        overview(published(*more), [RUN], cards(), domain=domain, level=level)
-        for domain in ("industrial", "medical", "synthetic")
+def test_the_methods_of_the_shipped_tables_do_not_look_alike() -> None:
+    labels = {
+        column.label
         for level in ("image", "pixel")
+        for column in overview(published_results(), [], dataset_cards(), level=level).columns
+    }
+    assert len({look_of(label).colour for label in labels}) == len(labels) == 6
+    looks = [look_of(method) for method in METHODS]
+    assert len(set(looks)) == len(looks)
+
+
+def test_bars_under_chance_hang_down_from_it() -> None:
+    low = published(printed("Poor", "mvtec", 0.31))
+    figure = figures.bars(overview(low, [], cards()))
+    poor = next(trace for trace in figure.data if trace.name.startswith("Poor"))
+    assert (poor.base, poor.y[0]) == (50, pytest.approx(-19))
+    assert figure.layout.yaxis.range[0] < 31
+    assert "chance" in figure.layout.annotations[0].text
+    assert figures.bars(overview(published(), [], cards())).layout.yaxis.range[0] == 50
+    # Nor is one cut off that means leave out.
+    run = some_run(dataset="mvtec")
+    mean = run.results.mean.to_json()
+    mean["image_level"]["auroc"] = 0.2
+    leaky = replaced(run, leak="x", mean=mean)
+    assert figures.bars(overview(published(), [leaky], cards())).layout.yaxis.range[0] < 20
+
+
+def test_max_f1_bars_have_the_floor_across_them() -> None:
+    more = [printed("AdaCLIP", "mvtec", 0.906, metric="max_f1")]
+    figure = figures.bars(overview(published(*more), [], cards(), metric="max_f1"))
+    assert figure.data[-1].y[0] == pytest.approx(85.0)
+    assert "everything called anomalous" in figure.data[-1].name
+
+
+def drawn_spokes(*more, runs=()):
+    table = overview(published(*more), runs, cards())
+    columns = [table.columns[at] for at in figures.chosen_columns(table)]
+    return spokes(published(*more), cards(), "auroc", table, columns), columns
+
+
+def test_a_spoke_is_a_mean_over_the_sets_that_its_methods_share() -> None:
+    more = [
+        printed("AdaCLIP", "mvtec", 0.887, level="pixel"),
+        printed("WinCLIP", "mvtec", 0.8, level="pixel"),
+        printed("WinCLIP", "headct", 0.7),
     ]
-    figure = figures.radar(spokes)
-    names = {trace.name.split(",")[0] for trace in figure.data}
-    assert {"Lite", "AdaCLIP"} <= names
+    found, columns = drawn_spokes(*more)
+    by_place = {(one.domain, one.level): one for one in found}
+    industrial = by_place["industrial", "image"]
+    assert industrial.sets == ("mvtec",)  # WinCLIP has no VisA
+    assert industrial.means["AdaCLIP|adaclip|0"] == pytest.approx(0.892)
+    assert by_place["medical", "image"].means["WinCLIP|adaclip|0"] == pytest.approx(0.7)
+    assert ("medical", "pixel") not in by_place  # one method alone is no comparison
+    figure = figures.radar(found, columns)
     ada = next(trace for trace in figure.data if trace.name.startswith("AdaCLIP"))
-    spoke = list(ada.theta).index("Industrial<br>image")
-    assert ada.r[spoke] == pytest.approx(87.5)
-    names = ("mvtec", "headct")
-    worst = pd.DataFrame([printed("Poor", name, 0.0) for name in names])
-    nothing = [overview(worst, [], cards(), domain=name) for name in ("industrial", "medical")]
-    assert figures.radar([*nothing, nothing[0]]).layout.polar.radialaxis.range[0] == 0
-    assert "three" in figures.radar(spokes[:2]).layout.annotations[0].text
+    assert ada.r[list(ada.theta).index("Industrial<br>image (1)")] == pytest.approx(89.2)
+    assert "three" in figures.radar(found[:2], columns).layout.annotations[0].text
+
+
+def test_a_run_of_a_part_or_of_pictures_trained_on_has_no_ring() -> None:
+    more = [printed("WinCLIP", "headct", 0.7)]
+    whole = some_run(dataset="mvtec")
+    found, _ = drawn_spokes(*more, runs=[whole])
+    assert any("run:lite|native|margin" in one.means for one in found)
+    for odd in (replaced(whole, leak="seen"), replaced(whole, settings={"limit": 5})):
+        found, _ = drawn_spokes(*more, runs=[odd])
+        assert not any("run:lite|native|margin" in one.means for one in found)
 
 
 def test_bubbles_grow_with_the_checkpoint_and_lead_to_the_run() -> None:
@@ -272,6 +323,7 @@ def test_bubbles_grow_with_the_checkpoint_and_lead_to_the_run() -> None:
     assert big.marker.size[0] > 2 * small.marker.size[0]
     assert big.customdata[0]["run"] == "large"
     assert "1,600 MB" in big.name
+    assert big.text == ("Synthetic",)  # bubbles bear their dataset's name
     assert figures.tradeoff([replaced(RUN, seconds_per_image=None)]).layout.annotations
 
 

@@ -21,6 +21,7 @@ from demo.benchmark.select import Known
 from demo.runs import files as benchmark_files
 from demo.runs.library import Library
 from demo.runs.pictures import BenchmarkPictures
+from demo.services import Services
 from tests.demo import benches
 from tests.demo.stub import stub_services
 
@@ -107,10 +108,66 @@ def test_the_slider_repeating_what_was_set_changes_nothing(page):
         page.moved(key, float("nan"))
 
 
-def test_a_cell_tells_its_source_escaped(page):
+def test_choices_of_methods_and_datasets_live_in_the_address(page):
     key = page.arrive("", "")["key"]
-    screen = page.act(key, {"patch": {}, "source": "90.2\n<i>paper</i>"})
-    assert "&lt;i&gt;paper" in screen["source"]
+    ids = ["WinCLIP|adaclip|0", "AdaCLIP|adaclip|0"]
+    screen = page.chose_columns(key, ids, ["mvtec", "visa"], ids[0])
+    there = address(screen)
+    assert screen["table"].count("<tr>") == page.arrive("", there)["table"].count("<tr>")
+    again = page.arrive("", there)
+    assert address(again) == there
+    assert again["methods"].value == ids
+    assert again["datasets"].value == ["mvtec", "visa"]
+    assert again["baseline"].value == ids[0]
+    assert "Won" in again["table"]
+    assert "HeadCT" not in again["table"]
+    everything = page.chose_columns(key, [], None, "")
+    assert "HeadCT" in everything["table"]
+    assert "methods" not in address(everything)
+    assert "sets “gone”" in page.arrive("", "sets=gone")["problems"]
+
+
+def test_the_table_is_built_once_for_a_screen(page, monkeypatch):
+    from demo.benchmark import table
+
+    built = []
+    monkeypatch.setattr(
+        table, "overview", lambda *a, _real=table.overview, **k: built.append(1) or _real(*a, **k)
+    )
+    key = page.arrive("", "")["key"]
+    assert len(built) == 1
+    page.table(key)
+    assert len(built) == 1
+    page.act(key, {"sort": "name"})
+    assert len(built) == 2
+
+
+def test_measuring_what_is_not_here_opens_the_page_and_says_how_to_get_it(page):
+    key = page.arrive("", "")["key"]
+    screen = page.act(key, {"measure": "visa"})
+    assert screen["views"].selected == "measure"
+    assert "VisA is not on this server" in screen["problems"]
+    assert "dataset=visa" in address(screen)
+    here = page.act(key, {"measure": "synthetic"})
+    assert here["data"].value == "synthetic"
+    assert here["problems"] == ""
+
+
+def test_a_card_tells_pictures_kinds_of_defect_and_what_can_be_opened(services):
+    import dataclasses
+
+    from demo.benchmark.cards import card_of
+
+    library = Library(dataclasses.replace(services, cards=Services.cards))
+    told = card_of(library, {"dataset": "synthetic"})["html"]
+    assert "scratch (40)" in told  # of the newest run
+    assert "Open the run" in told
+    told = card_of(library, {"dataset": "mvtec"})["html"]
+    for said in ("467 normal, 1,258 anomalous", "CC BY-NC-SA 4.0", "700-1024 px", "metal nut"):
+        assert said in told
+    assert "Open the run" not in told
+    assert set(card_of(library, {"dataset": "<b>"})) == {"error"}
+    assert set(card_of(library, None)) == {"error"}
 
 
 def test_sorting_has_three_states_and_pins_come_first(page):
@@ -127,7 +184,7 @@ def test_sorting_has_three_states_and_pins_come_first(page):
 
 def test_an_address_carries_the_pins_in_order_and_back_takes_them_away(page):
     key = page.arrive("", "")["key"]
-    ids = ("WinCLIP|adaclip|0", "run:lite|native|margin")
+    ids = ("WinCLIP|adaclip|0", "AdaCLIP|adaclip|0")
     first = page.act(key, {"pin": ids[0]})
     assert 'data-step="push"' in first["link"]
     both = page.act(key, {"pin": ids[1]})
@@ -231,7 +288,7 @@ def test_without_runs_the_command_that_makes_one_is_printed(tmp_path):
     services = stub_services(tmp_path / "served", cards=benches.cards, published=benches.published)
     page = BenchmarkActions(services, Library(services))
     screen = page.arrive("", "")
-    assert "evaluate --data synthetic" in screen["source"]
+    assert "evaluate --data synthetic" in screen["table"]
     assert "AdaCLIP" in screen["table"]
     assert "There is only one run here" in page.act(screen["key"], {"view": "two runs"})["versus"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 
@@ -12,10 +13,22 @@ import pytest
 from adaclip.data import cards as dataset_cards
 from adaclip.data.published import published_results
 from demo.benchmark.cells import category_rows, run_facts
-from demo.benchmark.html import compare_html, facts_html, table_html
+from demo.benchmark.html import compare_html, facts_html
+from demo.benchmark.results_html import table_html
 from demo.benchmark.select import Selection
 from demo.benchmark.table import as_frame, metrics_of, overview, protocols
-from tests.demo.benches import cards, image_rows, printed, published, replaced, run_of, some_run
+from tests.demo.benches import (
+    cards,
+    image_rows,
+    printed,
+    published,
+    replaced,
+    run_of,
+    some_run,
+    with_intervals,
+)
+
+LITE = "run:lite|native|margin"
 
 
 def cell(table, dataset: str, label: str):
@@ -23,8 +36,18 @@ def cell(table, dataset: str, label: str):
     return next(row for row in table.rows if row.dataset == dataset).cells[column]
 
 
-def mean(table, label: str):
-    return table.means[next(i for i, c in enumerate(table.columns) if c.label == label)]
+def under(table, label: str):
+    return table.totals[next(i for i, c in enumerate(table.columns) if c.label == label)]
+
+
+def listed(table, dataset: str):
+    """What was measured on a dataset."""
+    return next(one for one in table.measured if one.dataset == dataset)
+
+
+def mvtec_run(run_id: str = "run-1", **more):
+    """A run of a dataset that has published values, too."""
+    return some_run(run_id, dataset="mvtec", **more)
 
 
 def test_values_are_times_100_with_one_decimal_and_their_source() -> None:
@@ -34,17 +57,88 @@ def test_values_are_times_100_with_one_decimal_and_their_source() -> None:
         assert part in got.source
 
 
-def test_means_take_existing_cells_with_their_count() -> None:
-    got = mean(overview(published(), [], cards()), "AdaCLIP")
-    assert got.value == pytest.approx(np.mean([0.892, 0.858, 0.914]))
-    assert got.text == "88.8 (3)"
-    assert "Stated by the source, industrial mean: 90.2" in got.source
+def test_means_and_ranks_are_over_the_sets_that_all_columns_share() -> None:
+    more = [printed("WinCLIP", "headct", 0.95)]
+    table = overview(published(*more), [], cards())
+    assert table.shared == ("MVTec AD", "HeadCT")
+    assert under(table, "AdaCLIP").mean == pytest.approx(np.mean([0.892, 0.914]))
+    assert under(table, "WinCLIP").mean == pytest.approx(np.mean([0.918, 0.95]))
+    assert (under(table, "WinCLIP").rank, under(table, "AdaCLIP").rank) == (1.0, 2.0)
+    page = table_html(table)
+    assert (
+        "Means and ranks are over the 2 sets that all published columns share: MVTec AD, HeadCT."
+        in page
+    )
+    assert "Stated by the source, industrial mean: 90.2" in page
+
+
+def test_columns_that_share_no_set_have_no_mean() -> None:
+    table = overview(published(printed("Other", "visa", 0.7)), [], cards())
+    assert table.shared == ()
+    assert {one.mean for one in table.totals} == {None}
+    assert "there are no means" in table_html(table)
+
+
+def test_a_measured_column_takes_no_mean_from_others_and_has_one_where_it_has_all_sets() -> None:
+    table = overview(published(), [mvtec_run()], cards(), methods=["AdaCLIP|adaclip|0", LITE])
+    assert len(table.shared) == 3
+    assert under(table, "AdaCLIP").mean is not None
+    assert (under(table, "Lite").mean, under(table, "Lite").covers) == (None, 1)
+    assert "it has 1 of the 3 sets" in table_html(table)
+    table = overview(published(), [mvtec_run()], cards(), datasets=["mvtec"])
+    assert under(table, "Lite").mean == cell(table, "mvtec", "Lite").value
+
+
+def test_the_best_and_the_second_best_of_a_row_are_marked() -> None:
+    more = [printed("Third", "mvtec", 0.5), printed("Tied", "mvtec", 0.91799)]
+    table = overview(published(*more), [], cards())
+    row = table.rows[0]
+    assert {table.columns[at].label for at in row.best} == {"WinCLIP", "Tied"}
+    assert row.second == frozenset()
+    table = overview(published(more[0]), [], cards())
+    row = table.rows[0]
+    assert [table.columns[at].label for at in (*row.best, *row.second)] == ["WinCLIP", "AdaCLIP"]
+    assert not table.rows[1].best  # one value leads nobody
+    page = table_html(table)
+    assert page.count('class="published best"') == page.count('class="published second"') == 1
+    assert "Underlined: the second best" in page
+
+
+def test_a_baseline_gives_differences_wins_ties_and_losses() -> None:
+    more = [printed("WinCLIP", "visa", 0.858), printed("WinCLIP", "headct", 0.2)]
+    table = overview(published(*more), [], cards(), baseline="AdaCLIP|adaclip|0")
+    assert under(table, "WinCLIP").record == (1, 1, 1)
+    assert under(table, "AdaCLIP").record is None
+    page = table_html(table)
+    for said in ("+2.6", "+0.0", "\u221271.4", "1\u20131\u20131", "over or under AdaCLIP"):
+        assert said in page
+
+
+def test_columns_of_different_protocols_are_not_held_against_each_other() -> None:
+    table = overview(published(), [], cards(), protocol="all", baseline="AdaCLIP|adaclip|0")
+    assert not any(row.best for row in table.rows)
+    assert not any(one.rank or one.record for one in table.totals)
+    assert "not ranked" in " ".join(table.notes)
+    full = overview(
+        published(printed("CDO", "mvtec", 0.99, protocol="full-shot")),
+        [mvtec_run()],
+        cards(),
+        protocol="full-shot",
+    )
+    assert full.ranked == (0,)  # a zero-shot run beside it is not ranked with it
+
+
+def test_values_below_chance_are_marked() -> None:
+    page = table_html(overview(published(printed("Poor", "mvtec", 0.43)), [], cards()))
+    assert page.count('class="published below"') == 1
+    assert "below chance" in page
+    assert "below" not in table_html(overview(published(), [], cards())).split("<ul")[0]
 
 
 def test_a_domain_limits_rows_and_means() -> None:
-    table = overview(published(), [], cards(), domain="industrial")
+    table = overview(published(), [], cards(), domain="industrial", methods=["AdaCLIP|adaclip|0"])
     assert [row.dataset for row in table.rows] == ["mvtec", "visa"]
-    assert mean(table, "AdaCLIP").text == "87.5 (2)"
+    assert under(table, "AdaCLIP").mean == pytest.approx(0.875)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +151,7 @@ def test_a_domain_limits_rows_and_means() -> None:
     ],
 )
 def test_na_has_its_reason(dataset, level, metric, label, reason) -> None:
-    table = overview(published(), [some_run()], cards(), level=level, metric=metric)
+    table = overview(published(), [mvtec_run()], cards(), level=level, metric=metric)
     got = cell(table, dataset, label)
     assert (got.value, got.text) == (None, "n/a")
     assert reason in got.reason
@@ -105,8 +199,8 @@ def test_a_paper_goes_before_a_reprint_and_both_are_told() -> None:
 
 def test_measured_columns_are_apart_and_say_run_device_and_hash() -> None:
     table = overview(published(), [some_run()], cards())
-    assert [c.measured for c in table.columns] == [True, False, False]
-    got = cell(table, "synthetic", "Lite")
+    assert [c.measured for c in table.columns] == [False, False]  # nobody publishes drawn pictures
+    got = listed(table, "synthetic").cell
     assert got.run_id == got.patch["run"] == "run-1"
     for part in ("run run-1", "2026-11-24", "CPU, 2 threads", "abababababab", "1 unreadable"):
         assert part in got.source
@@ -119,14 +213,37 @@ def test_the_newest_finished_run_of_a_checkpoint_counts() -> None:
         some_run("half", created_utc="2026-05-01", complete=False),
     ]
     table = overview(published(), runs, cards())
-    assert cell(table, "synthetic", "Lite").run_id == "newer"
+    assert listed(table, "synthetic").run.id == "newer"
     assert any("half" in note for note in table.notes)
 
 
 def test_ways_of_measuring_are_not_mixed_in_a_column() -> None:
-    runs = [some_run("a"), some_run("b", resolution="518"), some_run("c", ranked_by="probability")]
+    runs = [
+        mvtec_run("a"),
+        mvtec_run("b", resolution="518"),
+        mvtec_run("c", ranked_by="probability"),
+    ]
     table = overview(published(), runs, cards())
     assert sum(column.measured for column in table.columns) == 3
+
+
+def test_a_limited_run_of_a_folder_without_a_card_is_marked() -> None:
+    run = some_run(dataset="my_parts", settings={"limit": 20})
+    got = listed(overview(published(), [run], cards()), "my_parts").cell
+    assert got.marks == ("◐",)
+    assert "at most 20 pictures per object" in got.source
+    assert "my_parts" in table_html(overview(published(), [run], cards()))
+
+
+def test_the_interval_of_a_mean_combines_those_of_independent_classes() -> None:
+    run = with_intervals(some_run(), 0.06, 0.02)
+    low, high = listed(overview(published(), [run], cards()), "synthetic").cell.interval
+    value = run.results.mean.image_level.auroc
+    assert value - low == pytest.approx(0.06 / 2**0.5)  # of two means: a half of each, in squares
+    assert high - value == pytest.approx(0.02 / 2**0.5)
+    assert "95 % interval" in listed(overview(published(), [run], cards()), "synthetic").cell.source
+    without = overview(published(), [some_run()], cards())
+    assert listed(without, "synthetic").cell.interval is None
 
 
 def test_a_leak_and_a_partial_run_are_marked_and_left_out_of_means() -> None:
@@ -136,21 +253,20 @@ def test_a_leak_and_a_partial_run_are_marked_and_left_out_of_means() -> None:
         key="visa", name="VisA", domain="industrial", normal=900, anomalous=900
     )
     partial = some_run("part", dataset="visa")
-    whole = some_run("whole")
-    table = overview(published(), [leaked, partial, whole], listed)
+    table = overview(published(), [leaked, partial], listed)
     assert cell(table, "mvtec", "Lite").marks == ("†",)
     assert cell(table, "visa", "Lite").marks == ("◐",)
-    got = mean(table, "Lite")
-    assert got.count == 1
-    assert got.value == cell(table, "synthetic", "Lite").value
-    assert "2 marked" in got.source
-    assert len(table.notes) == 2
+    assert "120 of 1,800 pictures" in cell(table, "visa", "Lite").source
+    assert under(table, "Lite").mean is None
+    at = table.column(LITE)
+    assert not any(at in (*row.best, *row.second) for row in table.rows)
+    assert sum("left out of means" in note for note in table.notes) == 2
 
 
 def test_an_undefined_value_of_a_run_says_the_runs_reason() -> None:
     table = image_rows("synthetic", "gear", np.array([]), np.array([0.0, 1.0]))
     run = run_of(table)
-    got = cell(overview(published(), [run], cards()), "synthetic", "Lite")
+    got = listed(overview(published(), [run], cards()), "synthetic").cell
     assert got.text == "n/a"
     assert "normal" in got.reason
 
@@ -171,42 +287,47 @@ def test_sorting_keeps_na_last_whichever_way() -> None:
     for descending, first in ((True, "headct"), (False, "visa")):
         table = overview(published(), [], cards(), sort=key, descending=descending)
         assert table.rows[0].dataset == first
-        assert [row.cells[0].value is None for row in table.rows] == [False] * 3 + [True] * 2
+        assert [row.cells[0].value is None for row in table.rows] == [False] * 3 + [True]
 
 
 def test_columns_sort_by_their_mean_and_rows_by_name() -> None:
     table = overview(published(), [], cards(), sort="mean")
+    assert table.shared == ("MVTec AD",)
     assert [column.label for column in table.columns] == ["WinCLIP", "AdaCLIP"]
     table = overview(published(), [], cards(), sort="name", descending=False)
     assert table.rows[0].name == "HeadCT"
 
 
-def test_text_filters_methods_or_datasets() -> None:
-    table = overview(published(), [], cards(), text="winclip, visa")
+def test_chosen_methods_and_datasets_are_shown_alone() -> None:
+    chosen = {"methods": ["WinCLIP|adaclip|0"], "datasets": ["visa", "mvtec"]}
+    table = overview(published(), [], cards(), **chosen)
     assert [column.label for column in table.columns] == ["WinCLIP"]
-    assert [row.dataset for row in table.rows] == ["visa"]
-    nothing = overview(published(), [], cards(), text="unicorn")
-    assert not nothing.columns
-    assert "unicorn" in nothing.notes[0]
+    assert [row.dataset for row in table.rows] == ["mvtec", "visa"]
+    assert [column.label for column in table.offered] == ["AdaCLIP", "WinCLIP"]
+    # A choice of another protocol hides nothing.
+    other = overview(published(), [], cards(), protocol="anomalyclip", methods=chosen["methods"])
+    assert len(other.columns) == 2
+    assert not other.chosen
 
 
 def test_a_pinned_column_stays_first() -> None:
-    table = overview(published(), [some_run()], cards(), pinned=["WinCLIP|adaclip|0"])
+    table = overview(published(), [mvtec_run()], cards(), pinned=["WinCLIP|adaclip|0"])
     assert table.columns[0].label == "WinCLIP"
     assert table.columns[0].pinned
 
 
-def test_a_folder_without_a_card_has_its_row() -> None:
+def test_a_folder_without_a_card_is_listed_with_what_was_measured() -> None:
     run = some_run(dataset="my_parts")
     table = overview(published(), [run], cards())
-    assert table.rows[-1].dataset == "my_parts"
-    assert cell(table, "my_parts", "Lite").value is not None
+    assert "my_parts" not in [row.dataset for row in table.rows]
+    assert listed(table, "my_parts").cell.value is not None
 
 
 def test_the_exported_table_names_every_source() -> None:
-    table = overview(published(), [some_run()], cards())
+    table = overview(published(), [some_run(), mvtec_run("other")], cards())
     frame = as_frame(table)
-    assert len(frame) == len(table.rows) * len(table.columns)
+    assert len(frame) == len(table.rows) * len(table.columns) + 1
+    assert not frame.duplicated(["dataset", "method", "about_method"]).any()
     assert set(frame["kind"]) == {"published", "measured"}
     assert (frame["source"] != "").all()
     assert (frame["value"].isna() == (frame["reason"] != "")).all()
@@ -226,27 +347,44 @@ def test_the_html_escapes_what_files_say() -> None:
     evil = '<img src=x onerror="1">'
     run = some_run("evil", checkpoint_title=evil, device=evil, command=evil, title=evil)
     more = printed(evil, "mvtec", 0.9, source=evil)
-    page = table_html(overview(published(more), [run], cards(), text=""))
+    page = table_html(overview(published(more), [run], cards()))
     page += facts_html(run)
     assert "<img" not in page
     assert "&lt;img" in page
 
 
 def test_the_html_carries_patches_and_tells_the_groups() -> None:
-    table = overview(published(), [some_run()], cards())
-    page = table_html(table, Selection(run="run-1", dataset="synthetic"))
-    assert "Measured here" in page
-    assert "Published" in page
-    assert page.count('aria-current="true"') == 2
-    patches = [
-        json.loads(one.replace("&quot;", '"')) for one in re.findall('data-patch="([^"]*)"', page)
-    ]
-    assert {"run": "run-1", "dataset": "synthetic", "metric": "auroc", "level": "image"} in patches
+    table = overview(published(), [mvtec_run()], cards())
+    page = table_html(table, Selection(run="run-1", dataset="mvtec"))
+    assert page.index(">Published<") < page.index(">Measured here<")
+    assert page.count("aria-current") == 2  # the dataset's row, and the run's in the list
+    patches = re.findall('data-patch="([^"]*)"', page)
+    assert {"run": "run-1"} in [json.loads(html.unescape(one)) for one in patches]
+    assert 'data-run="run-1"' in page
+
+
+def test_what_is_not_there_offers_to_measure_unless_it_cannot_be() -> None:
+    page = table_html(overview(published(), [mvtec_run()], cards()))
+    offered = re.findall('data-measure="([^"]+)"', page)
+    # WinCLIP and Lite lack VisA and HeadCT; the others are ISIC, which has no normal pictures.
+    assert sorted(offered) == ["headct", "headct", "visa", "visa"]
+    assert page.count("<span>Measure</span>") == 2
+    assert "n/a: there are no normal images" in page
+
+
+def test_as_shipped_no_column_is_empty_and_what_was_measured_is_listed() -> None:
+    table = overview(published_results(), [some_run()], dataset_cards.cards())
+    assert not any(column.measured for column in table.columns)
+    page = table_html(table)
+    assert "data-run=" in page.split("measured-here")[1]
+    for at, column in enumerate(table.columns):
+        assert any(row.cells[at].value is not None for row in table.rows), column.label
 
 
 def test_an_empty_table_says_so() -> None:
-    page = table_html(overview(published(), [], cards(), text="unicorn"))
-    assert "unicorn" in page
+    page = table_html(overview(published(), [], cards(), protocol="unicorn"))
+    assert "Nothing publishes image AUROC" in page
+    assert "Nothing here has been measured" in page
 
 
 def test_a_class_row_has_values_intervals_and_reasons() -> None:
@@ -297,13 +435,14 @@ def test_the_shipped_values_give_adaclips_published_table() -> None:
         ("medical", "pixel", "max_f1"): "57.4 (4)",
     }.items():
         view = overview(shipped, [], table, domain=domain, level=level, metric=metric)
-        assert mean(view, "AdaCLIP").text == printed_mean
-        assert f"mean: {printed_mean.split()[0]}" in mean(view, "AdaCLIP").source
+        value = under(view, "AdaCLIP").mean
+        assert f"{100 * value:.1f} ({len(view.shared)})" == printed_mean
+        assert f"mean: {printed_mean.split()[0]}" in " ".join(view.stated["AdaCLIP|adaclip|0"])
     for level in ("image", "pixel"):
         every = overview(shipped, [], table, level=level, protocol="all")
         assert len({column.id for column in every.columns}) == len(every.columns)
         assert table_html(every)
-    assert len(overview(shipped, [], table).rows) == len(table)
+    assert len(overview(shipped, [], table).rows) == len(table) - 1  # all but the drawn one
 
 
 def test_the_shipped_floors_are_shown_as_published() -> None:
