@@ -16,7 +16,7 @@ def card_of(library: Library, asked: Any) -> dict[str, str]:
     key = asked.get("dataset") if isinstance(asked, dict) else None
     holdings = library.holdings()
     card = holdings.cards.get(key) if isinstance(key, str) else None
-    if card is None:
+    if card is None or not isinstance(key, str):
         known = any([run.results.dataset == key for run in holdings.newest])
         return {"error": "An own folder: it has no card." if known else messages.UNKNOWN_VALUE}
     run = next((one for one in holdings.newest if one.results.dataset == key), None)

@@ -115,19 +115,14 @@ def overview(
         notes.append(elsewhere(published, metric, level, protocol))
     chosen = [one for one in offered if one[0].id in methods] if methods else offered
     columns = _pinned_first(chosen or offered, pinned)
-    shared = _shared(columns, keys)
     if sort == "mean":
-        columns = _by_mean(columns, [keys[at] for at in shared], descending)
+        columns = _by_mean(columns, [keys[at] for at in _shared(columns, keys)], descending)
     if metric == "max_f1" and columns:
         columns.insert(0, builder.floor())
     keys = _ordered_rows(keys, columns, cards, sort, descending)
-    shared = _shared(columns, keys)
     ranked = _ranked([column for column, _ in columns])
     notes += [words.NOT_RANKED] if columns and not ranked else []
     rows = [_row(key, builder, columns, ranked) for key in keys]
-    base = next((at for at in ranked if columns[at][0].id == baseline), None)
-    shown = [at for at, (column, _) in enumerate(columns) if not column.floor]
-    under = totals([row.cells for row in rows], shown, ranked, shared, base)
     measured = builder.listed(runs, domain, datasets)
     cells = [cell for row in rows for cell in row.cells] + [one.cell for one in measured]
     return Overview(
@@ -137,19 +132,35 @@ def overview(
         protocol=protocol,
         columns=tuple([column for column, _ in columns]),
         rows=tuple(rows),
-        totals=tuple([under.get(at, Totals()) for at in range(len(columns))]),
-        shared=tuple([rows[at].name for at in shared]),
         stated=builder.stated,
         measured=tuple(measured),
         notes=tuple(dict.fromkeys(notes + _legend(cells, rows))),
         sort=sort,
         descending=descending,
-        baseline=base,
         ranked=tuple(ranked),
         chosen=bool(methods and chosen),
         offered=tuple([column for column, _ in offered]),
         runs=builder.runs,
+        **_summed(rows, columns, ranked, _shared(columns, keys), baseline),
     )
+
+
+def _summed(
+    rows: Sequence[Row],
+    columns: Sequence[Filled],
+    ranked: Sequence[int],
+    shared: Sequence[int],
+    baseline: str | None,
+) -> dict[str, Any]:
+    """What stands under the columns, as `Overview` takes it."""
+    base = next((at for at in ranked if columns[at][0].id == baseline), None)
+    shown = [at for at, (column, _) in enumerate(columns) if not column.floor]
+    under = totals([row.cells for row in rows], shown, ranked, shared, base)
+    return {
+        "baseline": base,
+        "shared": tuple([rows[at].name for at in shared]),
+        "totals": tuple([under.get(at, Totals()) for at in range(len(columns))]),
+    }
 
 
 def _domains(domain: str) -> tuple[str, ...]:
@@ -163,7 +174,7 @@ def _pinned_first(columns: list[Filled], pinned: Sequence[str]) -> list[Filled]:
     return sorted(marked, key=lambda one: first.get(one[0].id, len(first)))
 
 
-def _shared(columns: list[Filled], keys: list[str]) -> list[int]:
+def _shared(columns: Sequence[Filled], keys: list[str]) -> list[int]:
     """Rows that means are over: those that all published columns have, else all measured ones."""
     published = [cells for column, cells in columns if column.kind == "published"]
     used = published or [cells for column, cells in columns if column.measured]
