@@ -94,8 +94,11 @@ class StubDetector:
 
 
 def save(path: Path, level: int = 51, size: tuple[int, int] = (24, 16)) -> Path:
+    """A picture of mean `level`; not of one value, which is noted."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (level, level, level)).save(path, format="PNG")
+    pixels = np.full((size[1], size[0], 3), level, np.uint8)
+    pixels[0, :2] = [[level + 1], [level - 1]]
+    Image.fromarray(pixels).save(path, format="PNG")
     return path
 
 

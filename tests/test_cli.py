@@ -112,11 +112,11 @@ def test_images_are_read_as_the_engine_asks(
     opened = 0
     load_image = cli.detect.load_image
 
-    def count(path: Path) -> object:
+    def count(path: Path, **options: object) -> object:
         nonlocal opened
         opened += 1
         assert opened <= stub.read + 4
-        return load_image(path)
+        return load_image(path, **options)
 
     monkeypatch.setattr(cli.detect, "load_image", count)
     assert cli.main(["detect", str(tmp_path), "--batch-size", "4"]) == 0
@@ -161,10 +161,10 @@ def test_notes_are_passed_on_where_there_are_any(
     stub: StubDetector, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "deep.png"
-    Image.fromarray(np.full((16, 16), 900, np.uint16)).save(path)
+    Image.fromarray(np.arange(0, 4096, 16, np.uint16).reshape(16, 16)).save(path)
     cli.main(["detect", str(path), "--format", "json"])
     [record] = json_lines(capsys.readouterr().out)
-    assert record["notes"] == ["16-bit scaled by its maximum"]
+    assert record["notes"] == ["16-bit, 0 to 4080 shown as black to white"]
 
 
 def test_the_table_is_aligned(

@@ -16,7 +16,9 @@ import numpy as np
 
 from adaclip.cli.streams import add_format, positive, progress_bar, unit_interval, write
 from adaclip.config import DetectConfig, Precision
-from adaclip.data.images import FORMATS_TEXT, collect_image_paths, load_image
+from adaclip.data.folders import collect_image_paths, passed_over
+from adaclip.data.images import FORMATS_TEXT, load_image
+from adaclip.data.series import Series
 from adaclip.errors import AdaClipError, ImageError, InputError, StoreError
 from adaclip.maps.outputs import OutputFolder, is_written_overlay
 from adaclip.text import printable
@@ -32,6 +34,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     detect = commands.add_parser(
         "detect",
         help="judge images: verdict, score and anomaly map",
+        epilog="Pictures of more than 8 bits are brought to 8 the same way in all files named "
+        "here; a note says how (docs/DATA.md).",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     detect.set_defaults(command=_detect)
@@ -62,6 +66,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="also write margin maps (.npy) and overlays (.png) into this folder",
         default=argparse.SUPPRESS,
     )
+    add(
+        "--follow-links",
+        action="store_true",
+        help="follow links that lead out of a folder (else they are named and passed over)",
+    )
     add_format(detect, "a table, or one JSON object per image and line")
 
 
@@ -77,7 +86,7 @@ class _File:
 
 def _detect(arguments: argparse.Namespace) -> int:
     out = OutputFolder(arguments.out) if "out" in arguments else None
-    paths = _input_paths(arguments.paths)
+    paths = _input_paths(arguments.paths, arguments.follow_links)
     # Before torch is imported: what is wrong with the checkpoint is said at once.
     from adaclip.checkpoints.catalogue import find
 
@@ -118,10 +127,13 @@ def _detect(arguments: argparse.Namespace) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _input_paths(given: list[str]) -> list[Path]:
+def _input_paths(given: list[str], follow_links: bool) -> list[Path]:
     """The files to judge, without the overlays of an earlier run. Raises InputError."""
     named = {Path(path) for path in given}
-    found = collect_image_paths(given)
+    outside: list[Path] = []
+    found = collect_image_paths(given, follow_links=follow_links, outside=outside)
+    if outside:
+        write(f"adaclip: note: {passed_over(outside)}", sys.stderr)
     paths = [path for path in found if path in named or not is_written_overlay(path)]
     if not paths:
         raise InputError(
@@ -141,11 +153,11 @@ def _outcomes(
     wrong with the request as a whole is raised (AdaClipError).
     """
     waiting: deque[_File] = deque()
-    remaining = iter(paths)
+    remaining, series = iter(paths), Series(paths)
     failure: str | None = ""
     while failure is not None:
         failure = None
-        images = _read(remaining, waiting)
+        images = _read(remaining, waiting, series)
         try:
             for detection in detector.stream(images, class_name, batch_size=batch_size):
                 while waiting[0].error is not None:
@@ -161,11 +173,11 @@ def _outcomes(
             yield dataclasses.replace(file, error=file.error or failure), None
 
 
-def _read(paths: Iterator[Path], waiting: deque[_File]) -> Iterator[np.ndarray]:
+def _read(paths: Iterator[Path], waiting: deque[_File], series: Series) -> Iterator[np.ndarray]:
     """Yield the images that can be read and leave word of every file in `waiting`."""
     for path in paths:
         try:
-            image = load_image(path)
+            image = load_image(path, series=series)
         except ImageError as error:
             waiting.append(_File(path, error=str(error)))
             continue

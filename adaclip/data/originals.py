@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from adaclip.data.cards import Card, LayoutCard
+from adaclip.data.masks import read_mask_file
 from adaclip.data.pairing import Pairing, image_files, pair_masks, subfolders
-from adaclip.data.sample import read_mask_file
 from adaclip.errors import DatasetError
 from adaclip.text import printable
 
@@ -91,7 +91,7 @@ def read_ksdd(pairing: Pairing, card: Card, layout: LayoutCard, split: str) -> b
                 pairing.note("missing label", image, detail)
                 continue
             try:
-                defective = bool(read_mask_file(label).any())
+                defective = bool(read_mask_file(label).mask.any())
             except DatasetError as error:
                 pairing.note("unreadable", label, str(error))
                 continue

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
-from adaclip.config import MAX_IMAGE_PIXELS
-from adaclip.data.images import EXTENSIONS, FORMATS
+from adaclip.data.decoding import orientation_of
+from adaclip.data.folders import EXTENSIONS
+from adaclip.data.masks import read_mask_file
 from adaclip.errors import DatasetError
 from adaclip.text import printable
 
 NORMAL = "good"
-# A JPEG cannot hold a clean mask: its black is 0 to a few levels, its white 250 to 255.
-JPEG_ABOVE = 127
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +21,14 @@ class MaskRule:
     """How mask files become True and False.
 
     `above`: a pixel is a defect where its brightest channel is above this level of 0-255; None
-    is 0, and JPEG_ABOVE for JPEG files. `more`: further mask files of the same image; a pixel is
-    a defect where any of them says so.
+    is 0, and 127 for JPEG files (`adaclip.data.masks`). `more`: further mask files of the same
+    image; a pixel is a defect where any of them says so. `guess`: why it is not certain that
+    they belong to the image, "" where it is.
     """
 
     above: int | None = None
     more: tuple[Path, ...] = ()
+    guess: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,48 +69,20 @@ def read_mask(sample: Sample, size: tuple[int, int]) -> np.ndarray | None:
     mask: np.ndarray | None = None
     for path in sample.mask_paths:
         name = _relative(path, sample)
-        part = read_mask_file(path, above=sample.mask_rule.above, name=name)
+        part = read_mask_file(path, above=sample.mask_rule.above, name=name).mask
         if part.shape != tuple(size):
+            turned = ""
+            if part.shape == tuple(size)[::-1] and orientation_of(sample.image_path) in range(5, 9):
+                turned = (
+                    " (its EXIF orientation turns it, and the mask has none: it was drawn on the "
+                    "stored pixels)"
+                )
             raise DatasetError(
                 f"{printable(name)}: the mask is {part.shape[1]} x {part.shape[0]} pixels and "
-                f"its image {size[1]} x {size[0]}; save the mask at its image's size"
+                f"its image {size[1]} x {size[0]}{turned}; save the mask at its image's size"
             )
         mask = part if mask is None else mask | part
     return mask
-
-
-def read_mask_file(path: Path, *, above: int | None = None, name: str = "") -> np.ndarray:
-    """(H, W) bool of one mask file, by MaskRule's `above`.
-
-    Raises DatasetError, which calls it `name`, or else by its path.
-    """
-    shown = printable(name or str(path))
-    try:
-        # Pillow warns of metadata and sizes; the one is dropped, the other checked below.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as file:
-                if file.width * file.height > MAX_IMAGE_PIXELS:
-                    raise DatasetError(
-                        f"{shown}: the mask has {file.width * file.height / 1e6:.0f} megapixels, "
-                        f"more than the {MAX_IMAGE_PIXELS / 1e6:.0f} that are read"
-                    )
-                if above is None:
-                    above = JPEG_ABOVE if file.format in ("JPEG", "MPO") else 0
-                return _levels(file) > above
-    except DatasetError:
-        raise
-    except UnidentifiedImageError as error:  # whose words name the folders above
-        raise _unreadable(shown, "it is no picture") from error
-    # Pillow's decoders answer damaged data with errors of a dozen types.
-    except Exception as error:
-        raise _unreadable(shown, getattr(error, "strerror", None) or str(error)) from error
-
-
-def _unreadable(shown: str, reason: str) -> DatasetError:
-    return DatasetError(
-        f"{shown}: the mask cannot be read ({printable(reason)}); put back the dataset's own file"
-    )
 
 
 def _relative(path: Path, sample: Sample) -> str:
@@ -125,12 +96,3 @@ def _relative(path: Path, sample: Sample) -> str:
 def is_image_name(name: str) -> bool:
     """Whether a file of this name is taken for a picture when a dataset is searched."""
     return not name.startswith(".") and Path(name).suffix.lower() in EXTENSIONS
-
-
-def _levels(file: Image.Image) -> np.ndarray:
-    """(H, W) numbers; the brightest colour channel, as a mask may be red on black."""
-    if file.mode in ("1", "L", "I", "F") or file.mode.startswith("I;16"):
-        return np.asarray(file if file.mode != "1" else file.convert("L"))
-    if file.mode == "LA":
-        return np.asarray(file.getchannel("L"))
-    return np.asarray(file.convert("RGB")).max(-1)

@@ -16,7 +16,8 @@ import numpy as np
 from adaclip.annotations.queue import QueueItem
 from adaclip.annotations.store import Annotation
 from adaclip.checkpoints.catalogue import fingerprint
-from adaclip.data.images import collect_image_paths, load_image, pixel_sha256
+from adaclip.data.folders import collect_image_paths
+from adaclip.data.images import load_image, pixel_sha256
 from adaclip.data.samples import load_samples
 from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.runs import Run, list_runs

@@ -15,7 +15,8 @@ from PIL import Image
 
 from adaclip import text
 from adaclip.config import MAX_IMAGE_PIXELS
-from adaclip.data.images import as_pixels, collect_image_paths, load_image, pixel_sha256, read_image
+from adaclip.data.folders import collect_image_paths
+from adaclip.data.images import as_pixels, load_image, pixel_sha256, read_image
 from adaclip.errors import ImageError
 from tests.broken_inputs import (
     SIZE,
@@ -119,23 +120,12 @@ def test_sixteen_bit_grey_is_upright_too() -> None:
     assert read_image(data).shape == (64, 48, 3)
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "TIFF"])
-@pytest.mark.parametrize("highest", [65535, 4095, 1000])
-def test_sixteen_bit_grey_keeps_its_256_levels(image_format: str, highest: int) -> None:
-    """Whatever bits the camera used: 12-bit data are not shown as black."""
-    stored = np.linspace(0, highest, 3072).astype(np.uint16).reshape(48, 64)
-    image = load_image(encode(Image.fromarray(stored), image_format))
-    assert image.notes == ("16-bit scaled by its maximum",)
-    assert len(np.unique(image.pixels)) == 256
-    np.testing.assert_allclose(image.pixels[..., 1], stored / highest * 255, atol=0.51)
-
-
-def test_sixteen_bit_colour_keeps_its_high_bytes() -> None:
+def test_sixteen_bit_colour_keeps_all_its_bits() -> None:
     """A 16-bit RGB PNG made by hand, as Pillow writes none."""
-    rows = b"".join(b"\0" + bytes([200, 1, 100, 2, 50, 3]) * 8 for _ in range(8))
+    rows = b"".join(b"\0" + bytes([200, 200, 100, 100, 50, 50]) * 8 for _ in range(8))
     data = _png(8, 8, depth=16, colour=2, rows=rows)
     image = load_image(data)
-    assert image.notes == ("16-bit colour read at 8 bits",)
+    assert image.notes[0] == "16-bit colour, 0 to 65535 shown as black to white"
     assert image.pixels[3, 3].tolist() == [200, 100, 50]
 
 
@@ -150,10 +140,10 @@ def _png(width: int, height: int, *, depth: int, colour: int, rows: bytes) -> by
     [
         ([0.0, 0.25, 0.5, 1.0], [0, 64, 128, 255]),
         ([0.0, 0.25, 0.5, 0.5], [0, 64, 128, 128]),  # within 0-1: taken as it is
-        ([0.0, 50.0, 100.0, 200.0], [0, 64, 128, 255]),
+        ([0.0, 50.0, 100.0, 200.0], [0, 50, 100, 200]),  # within 0-255: so is this
         ([-1.0, 0.0, 0.5, 1.0], [0, 128, 191, 255]),
-        ([0.0, np.nan, np.inf, 1.0], [0, 0, 0, 255]),
-        ([7.0, 7.0, 7.0, 7.0], [255, 255, 255, 255]),
+        ([0.0, np.nan, np.inf, 1.0], [0, 127, 127, 255]),  # no data: mid-grey of the rest
+        ([7.0, 7.0, 7.0, 7.0], [7, 7, 7, 7]),
     ],
 )
 def test_float_tiffs(values: list[float], expected: list[int]) -> None:
@@ -321,13 +311,19 @@ def test_named_files_are_always_tried_and_listed_once(tmp_path: Path) -> None:
     ]
 
 
-def test_linked_folders_are_followed_and_circles_end(tmp_path: Path) -> None:
-    _touch(tmp_path, "in/a.png", "elsewhere/b.png")
+def test_links_that_lead_out_are_followed_only_when_asked_and_circles_end(tmp_path: Path) -> None:
+    _touch(tmp_path, "in/a.png", "in/more/c.png", "elsewhere/b.png")
+    (tmp_path / "in/file.png").symlink_to(tmp_path / "elsewhere/b.png")
+    (tmp_path / "in/within").symlink_to(tmp_path / "in/more")
     (tmp_path / "in/link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in/circle").symlink_to(tmp_path / "in")
     (tmp_path / "elsewhere/back").symlink_to(tmp_path / "in")
-    found = collect_image_paths([tmp_path / "in"])
-    assert found == [tmp_path / "in/a.png", tmp_path / "in/link/b.png"]
+    outside: list[Path] = []
+    found = collect_image_paths([tmp_path / "in"], outside=outside)
+    assert found == [tmp_path / "in/a.png", tmp_path / "in/more/c.png"]
+    assert sorted(outside) == [tmp_path / "in/file.png", tmp_path / "in/link"]
+    followed = collect_image_paths([tmp_path / "in"], follow_links=True)
+    assert {path.name for path in followed} == {"a.png", "b.png", "c.png", "file.png"}
 
 
 def test_a_folder_that_cannot_be_opened_is_listed(
