@@ -160,7 +160,7 @@ def _run(
     from adaclip.evaluating.evaluator import evaluate
     from adaclip.evaluating.sources import FileSource, SyntheticSource
 
-    source = SyntheticSource() if synthetic else FileSource()
+    source = SyntheticSource() if synthetic else FileSource(samples)
     total = len(samples)
     with progress_bar(total=total, unit="image") as bar:
 

@@ -11,6 +11,7 @@ import importlib
 import io
 import re
 import struct
+from typing import IO
 
 from PIL import features
 
@@ -140,7 +141,7 @@ def _is_text(head: bytes) -> bool:
     return False
 
 
-def significant_bits(data: io.BufferedIOBase) -> int | None:
+def significant_bits(data: IO[bytes]) -> int | None:
     """How many bits of a PNG's channels are used, where its sBIT chunk says so."""
     data.seek(8)
     for _ in range(32):

@@ -6,11 +6,12 @@ Only then are their scores comparable. Nothing is read before the first such pic
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from adaclip.data.images import deep_of
 from adaclip.data.levels import Deep, GreyRange, Levels, grey_range, pooled, survey
+from adaclip.data.sample import Sample
 from adaclip.errors import ImageError
 
 # So many pictures decide, taken at even distances: reading all of them twice would take long.
@@ -49,6 +50,14 @@ class Series:
             for kind, parts in found.items()
             if len(parts) > 1
         }
+
+
+def series_of_classes(samples: Iterable[Sample]) -> dict[str, Series]:
+    """The series of every class name: pictures of one object."""
+    paths: dict[str, list[Path]] = {}
+    for sample in samples:
+        paths.setdefault(sample.class_name, []).append(sample.image_path)
+    return {name: Series(found) for name, found in paths.items()}
 
 
 def _of_series(found: GreyRange, count: int) -> GreyRange:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ _MOST_VALUES = 1 << 22  # of one tag: an offset for every row of the largest pic
 class Directory:
     """The tags of a TIFF's first picture; `order` is "<" or ">"."""
 
-    order: str
+    order: Literal["<", ">"]
     tags: dict[int, tuple]
 
     def first(self, tag: int, default: int) -> int:
@@ -66,7 +66,8 @@ def directory(file: IO[bytes]) -> Directory | None:
     try:
         file.seek(0)
         head = file.read(16)
-        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        orders: dict[bytes, Literal["<", ">"]] = {b"II": "<", b"MM": ">"}
+        order = orders[head[:2]]
         version = struct.unpack_from(order + "H", head, 2)[0]
         big = version == 43
         if version not in (42, 43):

@@ -122,7 +122,9 @@ def evaluate(
     """
     if writer.complete:
         return read_run(writer.folder).results
-    return _Evaluation(detector, samples, writer, source or FileSource(), stop, progress).run()
+    return _Evaluation(
+        detector, samples, writer, source or FileSource(samples), stop, progress
+    ).run()
 
 
 # (index, sample) of images of one class that are judged together.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.images import read_image
 from adaclip.data.samples import Sample, read_mask
+from adaclip.data.series import series_of_classes
 from adaclip.errors import InputError
 from adaclip.synthetic import benchmark_set
 
@@ -32,10 +34,14 @@ class ImageSource(Protocol):
 
 
 class FileSource:
-    """A dataset on disk."""
+    """A dataset on disk; more than 8 bits are brought to 8 alike in all images of a class."""
+
+    def __init__(self, samples: Sequence[Sample] = ()) -> None:
+        self._series = series_of_classes(samples)
 
     def image(self, sample: Sample) -> np.ndarray:
-        return read_image(sample.image_path, name=sample.rel_path)
+        series = self._series.get(sample.class_name)
+        return read_image(sample.image_path, name=sample.rel_path, series=series)
 
     def has_mask(self, sample: Sample) -> bool:
         return sample.anomalous and sample.mask_path is not None

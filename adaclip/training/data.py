@@ -10,7 +10,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from adaclip.data.images import read_image
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample, load_samples, read_mask
+from adaclip.data.series import Series, series_of_classes
 from adaclip.errors import AdaClipError, DatasetError
 from adaclip.synthetic import generate
 from adaclip.text import printable
@@ -51,6 +52,7 @@ class TrainingImage:
     masked: bool
     name: str  # for people and for telling images apart
     sample: Sample | None = None
+    alike: Series | None = field(default=None, compare=False, repr=False)  # of its class
     series: tuple[int, int] | None = None  # seed and index of a drawn one
 
     def read(self, size: int) -> tuple[np.ndarray, np.ndarray | None, str]:
@@ -64,7 +66,7 @@ class TrainingImage:
                 *self.series, size=max(size, _SMALLEST_DRAWN), defective=self.anomalous
             )
             return drawn.image, drawn.mask, drawn.class_name
-        pixels = read_image(self.sample.image_path)
+        pixels = read_image(self.sample.image_path, series=self.alike)
         height, width = pixels.shape[:2]
         mask = read_mask(self.sample, (height, width)) if self.masked else None
         return pixels, mask, spoken(self.sample.class_name)
@@ -275,6 +277,7 @@ def _of_folder(text: str) -> list[TrainingImage]:
             f"{printable(folder)}: is the synthetic benchmark set, which is to judge on alone; "
             "leave it out, or ask for drawn pictures instead: they are of other kinds"
         )
+    alike = series_of_classes(samples)
     return [
         TrainingImage(
             dataset=sample.dataset,
@@ -283,6 +286,7 @@ def _of_folder(text: str) -> list[TrainingImage]:
             masked=not sample.anomalous or sample.mask_path is not None,
             name=printable(str(sample.image_path)),
             sample=sample,
+            alike=alike[sample.class_name],
         )
         for sample in samples
     ]

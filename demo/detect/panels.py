@@ -22,7 +22,8 @@ from demo.visitor.pictures import thumbnail
 esc = html.escape
 _CODE = re.compile("`([^`]+)`")
 ACCEPTED = (
-    ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,image/png,image/jpeg,image/bmp,image/tiff,image/webp"
+    ".png,.jpg,.jpeg,.bmp,.tif,.tiff,.webp,.avif,.jp2,.heic,.jxl,.dcm,"
+    "image/png,image/jpeg,image/bmp,image/tiff,image/webp"
 )
 
 LOGO = (

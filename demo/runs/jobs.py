@@ -208,7 +208,7 @@ def evaluate(services: Services, job: Job) -> None:
             detector,
             samples,
             writer,
-            source=SyntheticSource() if job.root is None else FileSource(),
+            source=SyntheticSource() if job.root is None else FileSource(samples),
             stop=job.stop.is_set,
             progress=progress,
         )
