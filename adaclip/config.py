@@ -149,6 +149,9 @@ class TrainConfig:
 
     # Dataset folders, or KEY=FOLDER to name a folder's layout.
     auxiliary: tuple[str, ...] = ()
+    # Their folders of normal images, where names do not say so; and whether links out count.
+    normal: tuple[str, ...] = ()
+    follow_links: bool = False
     # So many pictures of `adaclip.synthetic` besides.
     synthetic: int = 0
     out: str = "adaclip-trained.safetensors"

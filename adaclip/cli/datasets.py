@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adaclip.cli.streams import add_format, progress_bar, write
+from adaclip.cli.streams import add_format, add_labels, progress_bar, write
 from adaclip.data.cards import SYNTHETIC_KEY, Card, card, cards
+from adaclip.data.masks import MASK_RULE
 from adaclip.errors import InputError
 from adaclip.text import printable
 
@@ -29,7 +30,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "datasets",
         help="list the datasets, show a card, check a local copy",
         description="Without NAME: all datasets. With NAME: its card. With --root: check the "
-        "copy in that folder; exit code 0: whole, 1: something is wrong, 2: not possible.",
+        "copy in that folder; exit code 0: whole, 1: something is wrong, 2: not possible. "
+        f"{MASK_RULE} How names, tables and masks are read: docs/DATA.md.",
     )
     datasets.set_defaults(command=_datasets)
     datasets.add_argument("name", nargs="?", metavar="NAME", help="a dataset's key, as listed")
@@ -46,6 +48,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="DIR",
         help=f"write the {SYNTHETIC_KEY} set into this folder",
     )
+    add_labels(datasets)
     add_format(datasets, "a table, or JSON: one object per dataset and line")
 
 
@@ -85,7 +88,13 @@ def _check(arguments: argparse.Namespace) -> int:
     from adaclip.data.checks import check
 
     with _counting() as tell:
-        report = check(arguments.root, arguments.name, progress=tell)
+        report = check(
+            arguments.root,
+            arguments.name,
+            normal=tuple(arguments.normal),
+            follow_links=arguments.follow_links,
+            progress=tell,
+        )
     if arguments.format == "json":
         whole = dataclasses.asdict(report) | {"fine": report.fine}
         write(json.dumps(whole, ensure_ascii=False), sys.stdout)

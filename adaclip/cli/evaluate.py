@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from adaclip.cli import evaluate_table
-from adaclip.cli.streams import add_format, positive, progress_bar, write
+from adaclip.cli.streams import add_format, add_labels, positive, progress_bar, write
 from adaclip.config import DetectConfig, EvaluateConfig, Precision, RankedBy, Resolution
 from adaclip.data.cards import SYNTHETIC_KEY
+from adaclip.data.masks import MASK_RULE
 from adaclip.errors import InputError
 from adaclip.storage.folders import runs_home
 
@@ -30,10 +31,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="measure a checkpoint on a labelled dataset: AUROC, AP, max-F1, AUPRO",
+        epilog=f"{MASK_RULE} How names, tables and masks are read: docs/DATA.md.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.set_defaults(command=_evaluate)
     _add_what(parser)
+    add_labels(parser)
     _add_how(parser)
 
 
@@ -180,7 +183,7 @@ def _run(
 
 def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
     """The images asked for. Raises InputError or DatasetError."""
-    from adaclip.data.samples import load_samples
+    from adaclip.data.samples import load_dataset
     from adaclip.evaluating.sources import synthetic_samples
 
     dataset = getattr(arguments, "dataset", None)
@@ -190,7 +193,15 @@ def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
                 f"--data {SYNTHETIC_KEY} has no dataset {dataset!r}; leave --dataset out"
             )
         return synthetic_samples()
-    return load_samples(Path(arguments.data), dataset)
+    found = load_dataset(
+        Path(arguments.data),
+        dataset,
+        normal=tuple(arguments.normal),
+        follow_links=arguments.follow_links,
+    )
+    for note in found.notes:
+        write(f"adaclip: warning: {note}", sys.stderr)
+    return found.samples
 
 
 def _command(arguments: argparse.Namespace) -> str:
@@ -205,6 +216,9 @@ def _command(arguments: argparse.Namespace) -> str:
     for name, value in sorted(vars(arguments).items()):
         flag = "--" + name.replace("_", "-")
         if name in ("command", "resume", "format") or value is False:
+            continue
+        if isinstance(value, list):
+            words += [word for each in value for word in (flag, each)]
             continue
         if value is True:
             words.append(flag)

@@ -53,6 +53,24 @@ def positive(text: str) -> int:
     return value
 
 
+def add_labels(parser: Any, **options: Any) -> None:
+    """The flags --normal and --follow-links, of a parser or a group of one."""
+    parser.add_argument(
+        "--normal",
+        action="append",
+        metavar="NAME",
+        help="a folder of normal images, where its name does not say so; may be repeated, and "
+        "then all other folders are defects (default: by names such as good, OK or no_defect)",
+        **({"default": []} | options),
+    )
+    parser.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="read what links that lead out of the folder point to",
+        **options,
+    )
+
+
 def add_format(parser: argparse.ArgumentParser, help_text: str) -> None:
     """The flag --format."""
     parser.add_argument("--format", choices=("json", "table"), default="table", help=help_text)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tqdm import tqdm
 
 from adaclip.checkpoints.metadata import read_metadata
-from adaclip.cli.streams import complain, positive, progress_bar, unit_interval, write
+from adaclip.cli.streams import add_labels, complain, positive, progress_bar, unit_interval, write
 from adaclip.config import Precision, TrainConfig, TrainMetric
 from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.text import printable
@@ -27,8 +27,9 @@ _DESCRIPTION = """\
 Train AdaCLIP's prompts, generators and projections around a frozen backbone.
 
 The auxiliary folders' *test* splits are trained on, as published: AdaCLIP learns from anomalies.
-Any layout that `adaclip evaluate` reads will do; masks are optional. The result is a normal
-checkpoint: use it with `adaclip detect --checkpoint FILE`, or put it into the weights folder.
+Any layout that `adaclip evaluate` reads will do (docs/DATA.md); masks are optional. The result is
+a normal checkpoint: use it with `adaclip detect --checkpoint FILE`, or put it into the weights
+folder.
 """
 
 
@@ -52,7 +53,8 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     defaults, unset = TrainConfig(), argparse.SUPPRESS
-    add = parser.add_argument_group("data").add_argument
+    data = parser.add_argument_group("data")
+    add = data.add_argument
     add(
         "--auxiliary",
         nargs="+",
@@ -61,6 +63,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="dataset folders; where one is not recognised, KEY=FOLDER says which dataset it is "
         "(`adaclip datasets` lists the keys)",
     )
+    add_labels(data, default=unset)
     add(
         "--synthetic",
         type=int,
@@ -188,6 +191,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
     options["auxiliary"] = tuple(options.get("auxiliary", ()))
+    options["normal"] = tuple(options.get("normal", ()))
     options["dice"] = options["dice"].removeprefix("per-")
     with suppress(ValueError):
         options["validation"] = float(options["validation"])

@@ -10,19 +10,28 @@ from pathlib import Path
 from adaclip.data.cards import Card, Counts
 from adaclip.data.images import load_image, pixel_sha256
 from adaclip.data.layouts import Tree, read_tree
+from adaclip.data.mask_doubts import mask_doubts
 from adaclip.data.sample import Sample, read_mask
 from adaclip.errors import DatasetError, ImageError
 
 # In the order of the report.
 FINDING_KINDS = (
+    "unclear name",
+    "no normal images",
     "missing image",
     "missing label",
     "missing mask",
     "mask without image",
+    "guessed pair",
     "duplicate name",
     "unlisted image",
+    "link outside",
+    "unused table",
     "unreadable",
     "wrong mask",
+    "turned picture",
+    "guessed mask",
+    "large mask",
     "empty mask",
     "duplicate image",
     "count",
@@ -86,14 +95,20 @@ class _Found:
 
 
 def check(
-    root: Path, dataset: str | None = None, *, progress: Callable[[int, int], None] | None = None
+    root: Path,
+    dataset: str | None = None,
+    *,
+    normal: tuple[str, ...] = (),
+    follow_links: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Open every test image and mask under `root`; compare the counts with the dataset's card.
 
-    `progress` is told (done, total). Raises DatasetError where the folder is no dataset or holds
+    `normal` and `follow_links` are as for `load_dataset`. `progress`
+    is told (done, total). Raises DatasetError where the folder is no dataset or holds
     no image, and InputError for an unknown dataset.
     """
-    tree = read_tree(Path(root), dataset)
+    tree = read_tree(Path(root), dataset, normal=normal, follow_links=follow_links)
     samples = tree.pairing.sorted_samples()
     found = _Found()
     for problem in tree.pairing.problems:
@@ -135,8 +150,11 @@ def _look_at(sample: Sample, first_with: dict[str, Sample], found: _Found) -> No
     except DatasetError as error:
         found.add("wrong mask", sample.mask_rel_path or sample.rel_path, str(error))
         return
-    if mask is not None and not mask.any():
-        found.add("empty mask", sample.mask_rel_path or sample.rel_path, "no pixel is marked")
+    if mask is not None:
+        for kind, detail in mask_doubts(sample):
+            about_image = kind == "turned picture"
+            path = sample.rel_path if about_image else sample.mask_rel_path or sample.rel_path
+            found.add(kind, path, detail)
 
 
 def _class_counts(samples: list[Sample], card: Card | None) -> list[ClassCount]:

@@ -1,5 +1,7 @@
 """A dataset as a table: `manifest.csv`, with a header and a row per image.
 
+Whatever separator or encoding a spreadsheet chose is read (`adaclip.data.tables`).
+
 The columns are image, mask, class_name, anomalous and defect_type. Paths are relative to the
 manifest's folder. `mask` and `defect_type` may be left out or empty; several masks of one image
 are set apart by "|". An anomalous image without a mask counts at image level only.
@@ -9,8 +11,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adaclip.data.originals import csv_rows, inside, truth
+from adaclip.data.originals import csv_rows, inside
 from adaclip.data.pairing import Pairing
+from adaclip.data.tables import truth
 from adaclip.errors import DatasetError
 from adaclip.text import printable
 

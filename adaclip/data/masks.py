@@ -30,6 +30,13 @@ JPEG_ABOVE = 127
 _MOST_LABELS = 16
 
 
+# For --help.
+MASK_RULE = (
+    "A pixel of a mask is a defect where its brightest channel is above 0, in a JPEG above 127: "
+    "black is normal, any grey or colour is a defect."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class MaskReading:
     """(H, W) bool, the EXIF orientation that was applied, and what was guessed, "" if nothing."""

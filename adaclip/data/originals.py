@@ -7,20 +7,19 @@ leaving an image out.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from adaclip.data.cards import Card, LayoutCard
+from adaclip.data.folders import let_in
 from adaclip.data.masks import read_mask_file
 from adaclip.data.pairing import Pairing, image_files, pair_masks, subfolders
+from adaclip.data.tables import read_file, read_rows, truth
 from adaclip.errors import DatasetError
 from adaclip.text import printable
 
 _DAGM_LABEL = re.compile(r"(\S+)_label\.png", re.IGNORECASE)
-_TRUE, _FALSE = {"1", "true", "yes", "anomaly", "anomalous"}, {"0", "false", "no", "normal"}
 
 
 def read_visa(pairing: Pairing, card: Card, layout: LayoutCard, split: str) -> bool:
@@ -172,25 +171,8 @@ def read_paired(pairing: Pairing, card: Card, layout: LayoutCard, split: str) ->
 
 
 def csv_rows(table: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line, row) of a CSV with a header, all stripped. Raises DatasetError, naming what lacks."""
-    shown = printable(str(table))
-    reader = csv.DictReader(io.StringIO(read_text(table), newline=""), skipinitialspace=True)
-    try:
-        header = [(name or "").strip() for name in reader.fieldnames or ()]
-        missing = [name for name in columns if name not in header]
-        if missing:
-            raise DatasetError(
-                f"{shown}: has no column {', '.join(missing)}; its first line must name "
-                f"{', '.join(columns)}"
-            )
-        for row in reader:
-            cells = {(key or "").strip(): value for key, value in row.items()}
-            yield (
-                reader.line_num,
-                {k: v.strip() if isinstance(v, str) else "" for k, v in cells.items()},
-            )
-    except csv.Error as error:
-        raise DatasetError(f"{shown}: is no proper CSV ({error}); save it again") from error
+    """(line, row) of a table on disk (`adaclip.data.tables`). Raises DatasetError."""
+    return read_rows(read_file(table), printable(str(table)), columns)
 
 
 def read_text(path: Path) -> str:
@@ -213,17 +195,12 @@ def inside(root: Path, name: str, where: str) -> Path:
             f"{where}: {printable(name)!r} is not a path inside {printable(str(root))}; "
             "name files relative to that folder, without '..'"
         )
+    if not let_in(root / pure):
+        raise DatasetError(
+            f"{where}: {printable(name)!r} is a link that leads out of {printable(str(root))}; "
+            "copy the file there, or say --follow-links"
+        )
     return root / pure
-
-
-def truth(text: str, where: str) -> bool:
-    """Whether a table calls an image anomalous. Raises DatasetError."""
-    word = text.casefold()
-    if word in _TRUE | _FALSE:
-        return word in _TRUE
-    raise DatasetError(
-        f"{where}: {printable(text)!r} says neither normal nor anomalous; write 0 or 1"
-    )
 
 
 def _is_label(path: Path) -> bool:

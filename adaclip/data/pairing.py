@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from adaclip.data.folders import let_in
 from adaclip.data.sample import MaskRule, Sample, is_image_name
 from adaclip.errors import DatasetError
 from adaclip.text import printable
@@ -32,11 +33,24 @@ ProblemKind = Literal[
     "duplicate name",
     "unlisted image",
     "unreadable",
+    "guessed pair",
+    "unclear name",
+    "no normal images",
+    "link outside",
+    "unused table",
 ]
 # These make results wrong without a word, so nothing is loaded while there are any. An anomalous
 # image whose mask is missing is loaded: it counts at image level, and a run says how many did.
 GRAVE: frozenset[ProblemKind] = frozenset(
     {"missing image", "missing label", "duplicate name", "unreadable"}
+)
+# What was decided without being told, or passed over; a run says so.
+GUESSES: tuple[ProblemKind, ...] = (
+    "unclear name",
+    "no normal images",
+    "guessed pair",
+    "link outside",
+    "unused table",
 )
 
 
@@ -55,6 +69,7 @@ class Pairing:
 
     root: Path
     dataset: str
+    normal: tuple[str, ...] = ()  # folders of normal images, as a person named them
     samples: list[Sample] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -79,13 +94,18 @@ class Pairing:
                 first, second = [path for path in found if path.stem == stem][:2]
                 self.note("duplicate name", first, f"{second.name} would get the same mask")
         for path in found:
+            own = (masks or {}).get(path.stem, [])
+            guess = _guess(path.stem, own) if defect_type is not None else ""
+            if guess:
+                self.note("guessed pair", path, guess)
             self.add(
                 path,
                 class_name=class_name,
                 defect_type=defect_type,
-                masks=(masks or {}).get(path.stem, []),
+                masks=own,
                 mask_expected=masks_expected,
                 above=above,
+                guess=guess,
             )
 
     def add(
@@ -97,6 +117,7 @@ class Pairing:
         masks: Iterable[Path] = (),
         mask_expected: bool = False,
         above: int | None = None,
+        guess: str = "",
     ) -> None:
         """One image with its mask files; `defect_type` None makes it normal."""
         files = sorted(masks)
@@ -114,7 +135,9 @@ class Pairing:
                 mask_path=first,
                 rel_path=self.relative(image),
                 mask_rel_path=None if first is None else self.relative(first),
-                mask_rule=MaskRule(above=above, more=tuple(files[1:]) if first else ()),
+                mask_rule=MaskRule(
+                    above=above, more=tuple(files[1:]) if first else (), guess=guess
+                ),
             )
         )
 
@@ -142,10 +165,13 @@ class Pairing:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, by name; none where there is no such folder."""
+    """The pictures directly in a folder, by name; none where there is no such folder.
+
+    Links that lead out of the folder being read are passed over (`adaclip.data.folders.fenced`).
+    """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file()]
+            names = [entry.name for entry in entries if _is_inside(entry) and entry.is_file()]
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -157,7 +183,7 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders directly in a folder, by name, hidden ones passed over. Raises DatasetError."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir()]
+            names = [entry.name for entry in entries if entry.is_dir() and _is_inside(entry)]
     except OSError as error:
         raise _cannot_open(folder, error) from error
     return [folder / name for name in sorted(names) if not name.startswith((".", "__MACOSX"))]
@@ -199,6 +225,31 @@ def _owner(stem: str, stems: set[str], suffix: str | None) -> str | None:
         if named in stems:
             return named
     return None
+
+
+def _guess(stem: str, masks: list[Path]) -> str:
+    """Why masks of an image may be others', "" where their names leave no doubt.
+
+    A number after the name is none of the usual endings: several masks count from 0 or 1, with
+    none that bears the name alone; a single one may be the mask of a picture that is missing.
+    """
+    numbered = [path for path in masks if path.stem != stem and _NUMBER.sub("", path.stem) == stem]
+    numbered = [path for path in numbered if path.parent.name != stem]
+    numbers = sorted(int(path.stem[len(stem) + 1 :]) for path in numbered)
+    whole = len(numbered) == len(masks) and len(numbers) > 1
+    if not numbered or (
+        whole and numbers in (list(range(len(numbers))), list(range(1, len(numbers) + 1)))
+    ):
+        return ""
+    named = ", ".join(path.name for path in numbered[:3])
+    return (
+        f"{named} was taken for its mask by the number alone; is it another picture's? Name a mask "
+        "as its image, with _mask after it if you like"
+    )
+
+
+def _is_inside(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_symlink() or let_in(entry.path)
 
 
 def _cannot_open(folder: Path, error: OSError) -> DatasetError:

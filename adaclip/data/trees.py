@@ -5,15 +5,15 @@ The commonest layout of all, and what any folder of the user's own is expected t
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from adaclip.data.folders import let_in
+from adaclip.data.normal_names import is_normal_name, same_name
 from adaclip.data.pairing import Pairing, image_files, pair_masks, subfolders
 from adaclip.errors import DatasetError
 from adaclip.text import printable
 
-# Names of the folder of normal images, compared without case.
-NORMAL_FOLDERS = ("good", "ok", "normal")
 MASKS_FOLDER = "ground_truth"
 SPLITS = ("test", "train")
 EXPECTED = "<class>/test/good/*.png, <class>/test/<defect>/*.png, <class>/ground_truth/<defect>/"
@@ -47,10 +47,15 @@ def read_classes(
     folders: Collection[Path],
     *,
     split: str,
-    normal: Collection[str] = NORMAL_FOLDERS,
+    normal: Collection[str] = (),
     above: int | None = None,
 ) -> None:
-    """Fill `pairing` with the images of class folders. Raises DatasetError for a wrong tree."""
+    """Fill `pairing` with the images of class folders. Raises DatasetError for a wrong tree.
+
+    Normal are the folders named by a person (`pairing.normal`), else by a published layout
+    (`normal`), else those whose names say so (`adaclip.data.normal_names`).
+    """
+    _refuse_unknown(pairing, folders, split)
     for folder in folders:
         kinds = subfolders(folder / split) if (folder / split).is_dir() else []
         loose = image_files(folder / split)
@@ -60,10 +65,10 @@ def read_classes(
                 f"{printable(loose[0].name)}; put them into good/ or into a folder named after "
                 "their defect"
             )
-        masked = (folder / MASKS_FOLDER).is_dir()
+        masked = (folder / MASKS_FOLDER).is_dir() and let_in(folder / MASKS_FOLDER)
         seen = set()
         for kind in kinds:
-            is_normal = kind.name.casefold() in normal
+            is_normal = _is_normal(kind, pairing, normal)
             masks, orphans = pair_masks(image_files(kind), folder / MASKS_FOLDER / kind.name)
             seen.add(kind.name)
             # A folder of black masks for the normal images does no harm and is not used.
@@ -77,10 +82,57 @@ def read_classes(
                 masks_expected=masked,
                 above=above,
             )
+        if split == "test" and not normal and not pairing.normal:
+            _ask_for_normal(pairing, folder / split, kinds)
         if masked and split == "test":
             for lonely in subfolders(folder / MASKS_FOLDER):
                 if lonely.name not in seen:
                     pairing.note_orphans(image_files(lonely))
+
+
+def _is_normal(kind: Path, pairing: Pairing, normal: Collection[str]) -> bool:
+    if pairing.normal:
+        return any(same_name(kind.name, name) for name in pairing.normal)
+    if normal:
+        return kind.name.casefold() in normal
+    return is_normal_name(kind.name) is True
+
+
+def _ask_for_normal(pairing: Pairing, folder: Path, kinds: Sequence[Path]) -> None:
+    """Note what `--normal NAME` is to answer."""
+    unclear = [kind for kind in kinds if is_normal_name(kind.name) is None]
+    for kind in unclear:
+        pairing.note(
+            "unclear name",
+            kind,
+            "was read as a kind of defect; name the folders of normal images with --normal NAME",
+        )
+    if kinds and not unclear and not any(is_normal_name(kind.name) for kind in kinds):
+        names = ", ".join(printable(kind.name) for kind in kinds[:5])
+        pairing.note(
+            "no normal images",
+            folder,
+            f"{names} {'is' if len(kinds) == 1 else 'are'} read as defects; if one holds normal "
+            "images, name it with --normal NAME",
+        )
+
+
+def _refuse_unknown(pairing: Pairing, folders: Collection[Path], split: str) -> None:
+    """Raise DatasetError where a person named folders that are nowhere."""
+    if not pairing.normal:
+        return
+    here = [
+        kind.name
+        for folder in folders
+        if (folder / split).is_dir()
+        for kind in subfolders(folder / split)
+    ]
+    for name in pairing.normal:
+        if not any(same_name(name, kind) for kind in here):
+            raise DatasetError(
+                f"{printable(str(pairing.root))}: no folder is called {printable(name)!r}; there "
+                f"are {', '.join(map(printable, dict.fromkeys(here)))}"
+            )
 
 
 def _is_class(folder: Path) -> bool:

@@ -18,6 +18,7 @@ from adaclip import __version__
 from adaclip.checkpoints.catalogue import find
 from adaclip.config import EvaluateConfig
 from adaclip.data.cards import SYNTHETIC_KEY
+from adaclip.data.mask_doubts import doubts_of
 from adaclip.data.registry import dataset_name
 from adaclip.errors import CheckpointError
 from adaclip.runs.records import RunResults
@@ -70,7 +71,7 @@ def new_header(
         checkpoint_title=info.title,
         checkpoint_sha256=digest,
         leak=leak(info, dataset),
-        warnings=[] if data_root is None else mask_warnings(samples),
+        warnings=[] if data_root is None else [*mask_warnings(samples), *doubts_of(samples)],
         created_utc=utc_now(),
         complete=False,
         data_root=SYNTHETIC_KEY if data_root is None else str(data_root),

@@ -20,9 +20,10 @@ from adaclip.config import PreprocessingConfig, TrainConfig
 from adaclip.data.augmentation import fit_mask, mosaic
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.images import read_image
+from adaclip.data.mask_doubts import doubts_of
 from adaclip.data.preprocessing import preprocess
 from adaclip.data.registry import spoken
-from adaclip.data.samples import Sample, load_samples, read_mask
+from adaclip.data.samples import Sample, load_dataset, read_mask
 from adaclip.data.series import Series, series_of_classes
 from adaclip.errors import AdaClipError, DatasetError
 from adaclip.synthetic import generate
@@ -122,12 +123,15 @@ def gather(
     """
     if not config.auxiliary and not config.synthetic:
         raise DatasetError("nothing to train on; name dataset folders or ask for drawn pictures")
-    found = [image for text in config.auxiliary for image in _of_folder(text)]
-    held_out = _of_folder(config.validation) if isinstance(config.validation, str) else []
+    said: list[str] = []
+    found = [image for text in config.auxiliary for image in _of_folder(text, config, said)]
+    other = config.validation
+    held_out = _of_folder(other, config, said) if isinstance(other, str) else []
     _refuse_twice(found, held_out)
     checked = _checked(found + held_out, workers, on_read)
     usable = [image for image, problem in checked if not problem]
-    notes = _notes(usable)
+    said += _notes(usable)
+    said += doubts_of(image.sample for image in usable if image.sample is not None)
     kept = {image.name: image for image in usable}
     training = [kept[image.name] for image in found if image.name in kept]
     validation = [kept[image.name] for image in held_out if image.name in kept]
@@ -140,7 +144,7 @@ def gather(
         training=tuple(training),
         validation=tuple(validation),
         left_out=tuple(problem for _, problem in checked if problem),
-        notes=notes,
+        notes=tuple(said),
     )
 
 
@@ -263,12 +267,20 @@ def counts(images: Iterable[TrainingImage]) -> dict[str, dict[str, int]]:
     return table
 
 
-def _of_folder(text: str) -> list[TrainingImage]:
+def _of_folder(text: str, config: TrainConfig, said: list[str]) -> list[TrainingImage]:
     """The test split: AdaCLIP needs anomalies. `text` is FOLDER or KEY=FOLDER."""
     key, _, folder = text.rpartition("=")
     if not key or Path(text).exists():
         key, folder = "", text
-    samples = load_samples(Path(folder), key or None, split="test")
+    loaded = load_dataset(
+        Path(folder),
+        key or None,
+        split="test",
+        normal=config.normal,
+        follow_links=config.follow_links,
+    )
+    said += loaded.notes
+    samples = loaded.samples
     if not samples:
         raise DatasetError(f"{printable(folder)}: no images found; check the folder")
     # Drawn pictures go by the same name, so a checkpoint could not say which of them it has seen.

@@ -32,7 +32,8 @@ from adaclip.training.validation import Validation
 STATE_FORMAT = 1
 # Fields that may differ when a run is resumed: the training stays the same, though another device
 # rounds in its own way.
-_FREE = frozenset({"out", "resume", "epochs", "device"})
+# `normal` and `follow_links` decide which images there are, which are compared themselves.
+_FREE = frozenset({"out", "resume", "epochs", "device", "normal", "follow_links"})
 # What `details.recipe` tells: no paths, as the file may be passed on, and nothing said elsewhere.
 _RECIPE = (
     *("synthetic", "metric", "batch_size", "accumulate", "learning_rate", "betas"),

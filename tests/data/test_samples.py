@@ -284,6 +284,6 @@ def test_what_is_wrong_with_a_mask_is_said_without_the_users_folders(tmp_path):
 
 
 def test_a_manifest_that_is_no_text_is_named(tmp_path):
-    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00image")
+    (tmp_path / "manifest.csv").write_bytes(b"\xff\xfe\x00\xd8image")
     with pytest.raises(DatasetError, match=r"manifest\.csv: cannot be read"):
         load_samples(tmp_path)
