@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -94,12 +95,41 @@ def test_what_is_no_dataset_ends_with_two(capsys, tmp_path, arguments):
 def test_the_synthetic_set_is_written_and_no_other(capsys, tmp_path, monkeypatch):
     one = benchmark_set.entries()[:1]
     monkeypatch.setattr(benchmark_set, "entries", lambda: one)
+    monkeypatch.setattr(benchmark_set, "_by_path", lambda: {each.rel_path: each for each in one})
     assert main(["datasets", "synthetic", "--write", str(tmp_path / "set")]) == 0
     assert "1 images written" in capsys.readouterr().out
     assert (tmp_path / "set" / one[0].rel_path).is_file()
     assert main(["datasets", "mvtec", "--write", str(tmp_path / "other")]) == 2
     assert "adaclip datasets synthetic --write" in capsys.readouterr().err
     assert not (tmp_path / "other").exists()
+
+
+def test_what_a_name_leaves_open_is_asked_and_answered(capsys, tmp_path):
+    root = trees.mvtec_like(tmp_path / "own", good="clean")
+    assert main(["datasets", "--root", str(root)]) == 1
+    text = capsys.readouterr().out
+    assert "unclear name: tile/test/clean: was read as a kind of defect" in text
+    assert "0 normal and 4 anomalous images" in text
+    assert main(["datasets", "--root", str(root), "--normal", "Clean"]) == 0
+    assert "2 normal and 2 anomalous images: nothing wrong" in capsys.readouterr().out
+    assert main(["datasets", "--root", str(root), "--normal", "god"]) == 2
+    assert "no folder is called 'god'; there are clean, crack" in capsys.readouterr().err
+
+
+def test_links_out_of_the_folder_are_named_and_followed_when_asked(capsys, tmp_path):
+    root = trees.mvtec_like(tmp_path / "own")
+    (root / "tile/test/crack/far.png").symlink_to(trees.picture(tmp_path / "far.png"))
+    assert main(["datasets", "--root", str(root)]) == 1
+    assert "link outside: tile/test/crack/far.png" in capsys.readouterr().out
+    main(["datasets", "--root", str(root), "--follow-links"])
+    assert "2 normal and 3 anomalous images" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["datasets", "evaluate"])
+def test_the_rule_for_grey_levels_of_masks_stands_in_the_help(capsys, command):
+    with contextlib.suppress(SystemExit):
+        main([command, "--help"])
+    assert "brightest channel is above 0" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real images are not here")

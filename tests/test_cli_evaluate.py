@@ -92,6 +92,25 @@ def test_a_batch_size_that_was_given_is_recorded_even_if_it_is_one() -> None:
     assert evaluate._command(left_out).endswith("evaluate --data x")
 
 
+def test_what_was_guessed_is_said_and_recorded_and_can_be_answered(
+    tmp_path: Path, detector: BrightDetector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_dataset(tmp_path / "own", classes=("nut",), count=2)
+    (root / "nut/test/good").rename(root / "nut/test/clean")
+    masks = root / "nut/ground_truth/hole"
+    (masks / "000_mask.png").rename(masks / "000_001.png")
+    assert run("--data", root, "--out", tmp_path / "a") == 0
+    said = capsys.readouterr().err
+    assert "warning: unclear name: nut/test/clean" in said
+    assert "paired by a number alone: nut/test/hole/000.png" in said
+    assert run("--data", root, "--out", tmp_path / "b", "--normal", "clean") == 0
+    assert "unclear name" not in capsys.readouterr().err
+    results = read_run(tmp_path / "b").results
+    assert any("by a number alone" in warning for warning in results["warnings"])
+    assert "--normal clean" in results["command"]
+    assert [entry["normal"] for entry in results["classes"]] == [2]
+
+
 def test_the_recorded_command_makes_the_same_run(
     data: Path, tmp_path: Path, detector: BrightDetector
 ) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adaclip.cli.streams import add_format, add_labels, progress_bar, write
+from adaclip.cli.streams import add_format, add_labels, labels_of, progress_bar, write
 from adaclip.data.cards import SYNTHETIC_KEY, Card, card, cards
 from adaclip.data.masks import MASK_RULE
 from adaclip.errors import InputError
@@ -88,13 +88,8 @@ def _check(arguments: argparse.Namespace) -> int:
     from adaclip.data.checks import check
 
     with _counting() as tell:
-        report = check(
-            arguments.root,
-            arguments.name,
-            normal=tuple(arguments.normal),
-            follow_links=arguments.follow_links,
-            progress=tell,
-        )
+        labels = labels_of(arguments)
+        report = check(arguments.root, arguments.name, progress=tell, **labels)
     if arguments.format == "json":
         whole = dataclasses.asdict(report) | {"fine": report.fine}
         write(json.dumps(whole, ensure_ascii=False), sys.stdout)

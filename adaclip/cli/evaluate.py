@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from adaclip.cli import evaluate_table
-from adaclip.cli.streams import add_format, add_labels, positive, progress_bar, write
+from adaclip.cli.streams import add_format, add_labels, labels_of, positive, progress_bar, write
 from adaclip.config import DetectConfig, EvaluateConfig, Precision, RankedBy, Resolution
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.masks import MASK_RULE
@@ -113,7 +113,7 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
 def _evaluate(arguments: argparse.Namespace) -> int:
     from adaclip.checkpoints.catalogue import find
 
-    samples = _samples(arguments)
+    samples, notes = _samples(arguments)
     # Before torch is imported: what is wrong with the checkpoint is said at once.
     info = find(arguments.checkpoint)
     folder = getattr(arguments, "out", None)
@@ -145,6 +145,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         batch_size=getattr(arguments, "batch_size", None),
         resume=arguments.resume,
         command=_command(arguments),
+        notes=notes,
     ) as writer:
         if writer.header.leak:
             write(f"adaclip: note: {writer.header.leak}", sys.stderr)
@@ -181,8 +182,8 @@ def _run(
             return None
 
 
-def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
-    """The images asked for. Raises InputError or DatasetError."""
+def _samples(arguments: argparse.Namespace) -> tuple[Sequence[Sample], Sequence[str]]:
+    """The images asked for, and what was guessed on the way. Raises InputError or DatasetError."""
     from adaclip.data.samples import load_dataset
     from adaclip.evaluating.sources import synthetic_samples
 
@@ -192,16 +193,9 @@ def _samples(arguments: argparse.Namespace) -> Sequence[Sample]:
             raise InputError(
                 f"--data {SYNTHETIC_KEY} has no dataset {dataset!r}; leave --dataset out"
             )
-        return synthetic_samples()
-    found = load_dataset(
-        Path(arguments.data),
-        dataset,
-        normal=tuple(arguments.normal),
-        follow_links=arguments.follow_links,
-    )
-    for note in found.notes:
-        write(f"adaclip: warning: {note}", sys.stderr)
-    return found.samples
+        return synthetic_samples(), ()
+    found = load_dataset(Path(arguments.data), dataset, **labels_of(arguments))
+    return found.samples, found.notes
 
 
 def _command(arguments: argparse.Namespace) -> str:

@@ -53,7 +53,7 @@ def positive(text: str) -> int:
     return value
 
 
-def add_labels(parser: Any, **options: Any) -> None:
+def add_labels(parser: Any) -> None:
     """The flags --normal and --follow-links, of a parser or a group of one."""
     parser.add_argument(
         "--normal",
@@ -61,14 +61,20 @@ def add_labels(parser: Any, **options: Any) -> None:
         metavar="NAME",
         help="a folder of normal images, where its name does not say so; may be repeated, and "
         "then all other folders are defects (default: by names such as good, OK or no_defect)",
-        **({"default": []} | options),
+        default=argparse.SUPPRESS,
     )
     parser.add_argument(
         "--follow-links",
         action="store_true",
-        help="read what links that lead out of the folder point to",
-        **options,
+        default=argparse.SUPPRESS,
+        help="read what links that lead out of the folder point to (default: named, not read)",
     )
+
+
+def labels_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `add_labels` was given, as `load_dataset` takes it."""
+    normal = tuple(getattr(arguments, "normal", ()))
+    return {"normal": normal, "follow_links": getattr(arguments, "follow_links", False)}
 
 
 def add_format(parser: argparse.ArgumentParser, help_text: str) -> None:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, get_args
 from tqdm import tqdm
 
 from adaclip.checkpoints.metadata import read_metadata
-from adaclip.cli.streams import add_labels, complain, positive, progress_bar, unit_interval, write
+from adaclip.cli.streams import (
+    add_labels,
+    complain,
+    labels_of,
+    positive,
+    progress_bar,
+    unit_interval,
+    write,
+)
 from adaclip.config import Precision, TrainConfig, TrainMetric
 from adaclip.errors import AdaClipError, CheckpointError
 from adaclip.text import printable
@@ -63,7 +71,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="dataset folders; where one is not recognised, KEY=FOLDER says which dataset it is "
         "(`adaclip datasets` lists the keys)",
     )
-    add_labels(data, default=unset)
+    add_labels(data)
     add(
         "--synthetic",
         type=int,
@@ -191,7 +199,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     options = {name: value for name, value in vars(arguments).items() if name != "command"}
     options["auxiliary"] = tuple(options.get("auxiliary", ()))
-    options["normal"] = tuple(options.get("normal", ()))
+    options |= labels_of(arguments)
     options["dice"] = options["dice"].removeprefix("per-")
     with suppress(ValueError):
         options["validation"] = float(options["validation"])

@@ -151,15 +151,21 @@ def _deep_tiff(file: IO[bytes], name: str) -> Opened | None:
             f"{name}: begins with a reduced preview, as raw photos do; develop it to TIFF or JPEG, "
             "or save the full picture as a TIFF of its own"
         )
-    if not found.is_deep or photometric not in (0, 1, 2):
+    # Pillow knows large files of one byte order alone.
+    unknown = not found.is_deep and _begins(file, b"MM\0+") and min(found.bits) == 8
+    if not (found.is_deep or unknown) or photometric not in (0, 1, 2):
         return None
     check_size(found.first(tiff.WIDTH, 0), found.first(tiff.HEIGHT, 0), name)
     values = tiff.decode(file, found)
     if values is None:
         return None
+    if unknown:
+        plain = 255 - values if photometric == 0 else values
+        image = Image.fromarray(_as_colour(plain))
+        return Opened(image, found.first(tiff.ORIENTATION, 1), _pages(file))
     return Opened(
         Deep(
-            values=_as_colour(values, name),
+            values=_as_colour(values),
             words=_words(found),
             bits=found.bits[0] if found.bits[0] not in (8, 16, 32, 64) else None,
             no_data=found.no_data,
@@ -170,7 +176,13 @@ def _deep_tiff(file: IO[bytes], name: str) -> Opened | None:
     )
 
 
-def _as_colour(values: np.ndarray, name: str) -> np.ndarray:
+def _begins(file: IO[bytes], head: bytes) -> bool:
+    """Whether these are a file's first bytes."""
+    file.seek(0)
+    return file.read(len(head)) == head
+
+
+def _as_colour(values: np.ndarray) -> np.ndarray:
     """Two channels are grey and transparency; more than four are no colour."""
     if values.ndim == 3 and values.shape[2] == 2:
         grey = values[..., :1]

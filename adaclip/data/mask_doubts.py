@@ -15,16 +15,26 @@ from adaclip.text import printable
 
 _READERS = 4
 _NAMED = 3
-# What a run says of each kind, after "N anomalous images: ".
+# What a run says of each kind: one, several, and what may be wrong.
 _SENTENCES = {
-    "turned picture": "turned by EXIF, with masks that are not. The masks were taken as drawn on "
-    "the picture as it is shown; if they were drawn on the stored pixels, the pixel metrics are "
-    "wrong: save the pictures upright",
-    "guessed mask": "with masks whose meaning was guessed",
-    "large mask": "with masks that cover more than half of them; are they inverted? Black is "
-    "normal, all else a defect",
-    "empty mask": "with masks that mark nothing",
-    "guessed pair": "with masks that were paired by a number alone",
+    "turned picture": (
+        "image is turned by EXIF and its mask is not",
+        "images are turned by EXIF and their masks are not",
+        "The masks were taken as drawn on the picture as it is shown; if they were drawn on the "
+        "stored pixels, pixel metrics are wrong: save the pictures upright.",
+    ),
+    "guessed mask": ("mask was guessed at", "masks were guessed at", ""),
+    "large mask": (
+        "mask covers more than half of its image",
+        "masks cover more than half of their images",
+        "Are they inverted? Black is normal, all else a defect.",
+    ),
+    "empty mask": ("mask marks nothing", "masks mark nothing", ""),
+    "guessed pair": (
+        "image has a mask that was paired by a number alone",
+        "images have masks that were paired by a number alone",
+        "",
+    ),
 }
 
 
@@ -77,13 +87,10 @@ def doubts_of(samples: Iterable[Sample]) -> list[str]:
 
 
 def _sentence(kind: str, details: dict[str, str]) -> str:
+    one, several, doubt = _SENTENCES[kind]
     named = ", ".join(map(printable, list(details)[:_NAMED]))
     more = ", ..." if len(details) > _NAMED else ""
-    images = "anomalous image is" if len(details) == 1 else "anomalous images are"
-    first = ""
-    if kind.startswith("guessed"):
-        first = f": {printable(next(iter(details.values())))}"
-    return (
-        f"{len(details)} {images} {_SENTENCES[kind]}{first} ({named}{more}). "
-        "`adaclip datasets --root DIR` lists all of them."
-    )
+    if kind.startswith("guessed"):  # the first one's reason
+        doubt = f"{printable(next(iter(details.values())))}."
+    said = [f"{len(details)} {one if len(details) == 1 else several}: {named}{more}.", doubt]
+    return " ".join([*filter(None, said), "`adaclip datasets --root DIR` lists all of them."])

@@ -105,7 +105,8 @@ def decode(file: IO[bytes], found: Directory) -> np.ndarray | None:
     zlib.error for damaged data.
     """
     bits, samples = set(found.bits), len(found.bits)
-    compression, predictor = found.first(COMPRESSION, 1), found.first(PREDICTOR, 1)
+    compression = found.first(COMPRESSION, 1)
+    predictor = found.first(PREDICTOR, 1) if compression != 1 else 1
     kind = {1: "u", 2: "i", 3: "f"}.get(found.sample_format)
     depth = bits.pop()
     packed = depth not in (8, 16, 32, 64)

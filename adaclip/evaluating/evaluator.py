@@ -73,6 +73,7 @@ def open_run(
     batch_size: int | None = None,
     resume: bool = False,
     command: str | None = None,
+    notes: Sequence[str] = (),
 ) -> RunWriter:
     """Start a run in `folder`, or resume the one there; the caller closes it.
 
@@ -80,6 +81,7 @@ def open_run(
         samples: the images, of one dataset; `limit_samples` first where `config.limit` is set.
         data_root: what their `rel_path` is relative to; None for the drawn images.
         batch_size: by default what suits the device; overrides the one of `config`.
+        notes: what was guessed when the images were found; recorded among the warnings.
 
     Raises StoreError (see `RunWriter`), InputError for no images at all.
     """
@@ -91,7 +93,13 @@ def open_run(
         batch_size = get_device(detector.device).default_batch_size
     config = dataclasses.replace(config, batch_size=batch_size)
     header = new_header(
-        detector, samples, config, run_id=folder.name, data_root=data_root, command=command
+        detector,
+        samples,
+        config,
+        run_id=folder.name,
+        data_root=data_root,
+        command=command,
+        notes=notes,
     )
     return RunWriter(folder, header, resume=resume)
 

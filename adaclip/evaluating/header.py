@@ -46,6 +46,7 @@ def new_header(
     run_id: str,
     data_root: Path | None,
     command: str | None = None,
+    notes: Sequence[str] = (),
 ) -> RunResults:
     """The head of `results.json`; with `data_root` None for the drawn images.
 
@@ -71,7 +72,7 @@ def new_header(
         checkpoint_title=info.title,
         checkpoint_sha256=digest,
         leak=leak(info, dataset),
-        warnings=[] if data_root is None else [*mask_warnings(samples), *doubts_of(samples)],
+        warnings=[*notes, *([] if data_root is None else _doubts(samples))],
         created_utc=utc_now(),
         complete=False,
         data_root=SYNTHETIC_KEY if data_root is None else str(data_root),
@@ -104,6 +105,10 @@ def leak(info: CheckpointInfo, dataset: str) -> str | None:
         f"{info.title} was trained on {dataset_name(dataset)}: its values here are not zero-shot "
         "and not to be compared with those of a model that has not seen the set."
     )
+
+
+def _doubts(samples: Sequence[Sample]) -> list[str]:
+    return [*mask_warnings(samples), *doubts_of(samples)]
 
 
 def mask_warnings(samples: Sequence[Sample]) -> list[str]:

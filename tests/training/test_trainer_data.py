@@ -109,7 +109,8 @@ def test_masks_are_optional_and_an_empty_one_is_none(tmp_path: Path) -> None:
     assert len(without) == 6 + 1
     assert all(image.anomalous for image in without)
     assert all(image.read(56)[1] is None for image in without)
-    assert data.notes == ("7 of 24 images are anomalous without a mask: image level only",)
+    assert data.notes[0] == "7 of 24 images are anomalous without a mask: image level only"
+    assert data.notes[1].startswith("1 mask marks nothing: nut/test/spot/000.png.")
 
 
 def test_false_alarms_exported_as_normal_images_are_trained_on(tmp_path: Path) -> None:
