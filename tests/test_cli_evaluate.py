@@ -106,9 +106,9 @@ def test_what_was_guessed_is_said_and_recorded_and_can_be_answered(
     assert run("--data", root, "--out", tmp_path / "b", "--normal", "clean") == 0
     assert "unclear name" not in capsys.readouterr().err
     results = read_run(tmp_path / "b").results
-    assert any("by a number alone" in warning for warning in results["warnings"])
-    assert "--normal clean" in results["command"]
-    assert [entry["normal"] for entry in results["classes"]] == [2]
+    assert any("by a number alone" in warning for warning in results.warnings)
+    assert "--normal clean" in (results.command or "")
+    assert [entry.normal for entry in results.classes] == [2]
 
 
 def test_the_recorded_command_makes_the_same_run(

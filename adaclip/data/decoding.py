@@ -36,6 +36,8 @@ UPRIGHT = {
 _ORIENTATION_TAG = 0x0112
 _CFA, _LINEAR_RAW = 32803, 34892  # photometric interpretations of raw photos
 _PLAIN_INK, _MOSTLY = 16, 0.9
+# None, CCITT, LZW, JPEG, Deflate, PackBits.
+_COMMON_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946})
 _warning_filters = threading.Lock()
 
 
@@ -69,7 +71,7 @@ def open_picture(file: IO[bytes], name: str, *, only_deep: bool = False) -> Open
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: {kinds.refusal(head)}") from error
+        raise ImageError(f"{name}: {_refusal(file, head)}") from error
     except Image.DecompressionBombError as error:
         # Pillow's own, much higher cap; its text holds the only count there is.
         count = re.search(r"\d+", str(error))
@@ -118,15 +120,29 @@ def _too_large(name: str, pixels: int) -> str:
     )
 
 
-def _damaged(file: IO[bytes], error: Exception) -> str:
+def _refusal(file: IO[bytes], head: bytes) -> str:
     file.seek(0)
     kind = kinds.odd_jpeg(file.read(1 << 16))
     if kind:
         return f"is {kind}, which is not read; save it as PNG, TIFF or an ordinary JPEG"
+    return kinds.refusal(head)
+
+
+def _damaged(file: IO[bytes], error: Exception) -> str:
+    file.seek(0)
+    head = file.read(512)
+    if kinds.odd_jpeg(head) or _rare_tiff(file):
+        return _refusal(file, head)
     return (
         f"is damaged or incomplete and cannot be decoded ({printable(str(error))}); "
         "save it again as PNG, JPEG, BMP, TIFF or WebP"
     )
+
+
+def _rare_tiff(file: IO[bytes]) -> bool:
+    """Whether a TIFF is compressed in a way that not every libtiff knows."""
+    found = tiff.directory(file)
+    return found is not None and found.first(tiff.COMPRESSION, 1) not in _COMMON_COMPRESSIONS
 
 
 def _dicom(file: IO[bytes], name: str) -> Opened:

@@ -96,7 +96,10 @@ def refusal(head: bytes) -> str:
     if re.match(_VIDEO, head, re.DOTALL):
         return f"is a video, which is not read; save a frame as PNG or {_SAVE}"
     if is_tiff(head):
-        return f"is a TIFF that is damaged or of a rare kind; save it again or {_SAVE}"
+        return (
+            "is a TIFF that is damaged or of a rare kind; save it again uncompressed or with LZW, "
+            f"or {_SAVE}"
+        )
     if _is_text(head):
         return f"is text, not an image; {_SAVE}"
     return f"is damaged or not an image of a known format; {_SAVE}"
