@@ -36,6 +36,7 @@ STYLES = (
     "results.css",
     "benchmark_page.css",
 )
+SCRIPTS = ("dom.js", "region.js")  # in the head: there before any component's own
 
 
 # Label -> what lays a tab out. They are wired in build_ui, since they know of one another: a
@@ -120,7 +121,7 @@ def shell_params(
         "theme": theme(),
         "css": "\n".join(asset(name) for name in STYLES),
         "js": asset("keys.js"),
-        "head": f"{asset('head.html')}<script>{asset('dom.js')}</script>",
+        "head": asset("head.html") + "".join(f"<script>{asset(name)}</script>" for name in SCRIPTS),
         "favicon_path": str(Path(__file__).parent / "assets" / "favicon.svg"),
         "ssr_mode": False,
         "show_error": False,

@@ -23,8 +23,8 @@ from demo.batch import Stopwatch
 from demo.flag import flagging
 from demo.flag import words as flag_words
 from demo.flag.bar import (
-    editor_for,
     hidden,
+    region_html,
     said_html,
     saved_line,
     store_flag,
@@ -165,25 +165,18 @@ class ReviewActions:
         """The picture in work."""
         return self._reviews.get(key).shown().subject
 
-    def judge(
-        self, key: str, data: Any, region: Any = None, *, with_region: bool = False
-    ) -> Screen:
+    def judge(self, key: str, data: Any) -> Screen:
         """Store a verdict and go on; or say why it was not stored, and stay."""
         review = self._reviews.get(key)
         with review.lock:
             try:
-                saved = store_flag(
-                    self._services,
-                    review.shown().subject,
-                    data,
-                    region=(lambda: region) if with_region else None,
-                    policy=review.policy,
-                )
+                subject = review.shown().subject
+                stored = store_flag(self._services, subject, data, policy=review.policy)
             except AdaClipError as error:
-                return self.show(review, problem=str(error), keep_region=with_region)
-            self._same_person(review, saved.annotator)
-            review.record(saved)
-            return self.show(review, line=saved_line(saved, named=True))
+                return self.show(review, problem=str(error))
+            self._same_person(review, stored.annotation.annotator)
+            review.record(stored.annotation)
+            return self.show(review, line=saved_line(stored, named=True))
 
     def undo(self, key: str, data: Any) -> Screen:
         """Take the last verdict of this session back, and go back to its picture."""
@@ -207,9 +200,7 @@ class ReviewActions:
 
     # What is shown.
 
-    def show(
-        self, review: Review, *, line: str = "", problem: str = "", keep_region: bool = False
-    ) -> Screen:
+    def show(self, review: Review, *, line: str = "", problem: str = "") -> Screen:
         """The picture in work and all that is said of it."""
         subject, facts = None, ""
         try:
@@ -236,12 +227,14 @@ class ReviewActions:
             "previous": gr.Button(visible=len(review.items) > 1),
             "next": gr.Button(visible=len(review.items) > 1),
             "flag_said": said,
-            "flag_region": gr.Column(visible=keep_region),
         }
 
-    def editor(self, key: str, person: Any) -> gr.ImageEditor:
-        """The brush editor with the picture in work."""
-        return editor_for(self._services, self._reviews.get(key).shown().subject, person)
+    def draw(self, key: str, data: Any) -> Screen:
+        """What drawing the region of the picture in work starts with."""
+        review = self._reviews.get(key)
+        subject = review.shown().subject
+        blind = self._hides(review, subject)
+        return {"flag_region": region_html(self._services, subject, data, blind=blind)}
 
     def _hides(self, review: Review, subject: Subject) -> bool:
         """Blind until judged: by this person, in whichever queue or page."""

@@ -178,7 +178,7 @@ def _stage() -> dict:
         parts["previous"] = gr.Button(messages.PREVIOUS, elem_id="review-previous", **step)
         parts["position"] = html("", elem_id="review-position")
         parts["next"] = gr.Button(messages.NEXT, elem_id="review-next", **step)
-    parts["flag"] = build_flag_bar("annotate")
+    parts["flag"] = build_flag_bar("annotate", stage="#review-look .look")
     return parts
 
 

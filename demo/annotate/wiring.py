@@ -14,7 +14,7 @@ from demo.annotate.tab import AnnotateTab
 from demo.annotate.table import Search
 from demo.flag.bar import FLAGS
 from demo.page.events import DISPLAY, PRIVATE, SAVE_FILE
-from demo.page.guard import Answers, guarded, signed
+from demo.page.guard import Answers
 from demo.services import Services
 from demo.visitor.controls import VisitorControls
 
@@ -120,27 +120,16 @@ class AnnotateWiring:
         def judge(event: gr.EventData, key: str) -> Screen:
             return self._review.judge(key, event._data)
 
-        def judge_region(event: gr.EventData, key: str, editor: Any) -> Screen:
-            return self._review.judge(key, event._data, editor, with_region=True)
-
         def undo(event: gr.EventData, key: str) -> Screen:
             return self._review.undo(key, event._data)
 
-        def open_region(event: gr.EventData, key: str) -> Any:
-            name = (event._data or {}).get("annotator", "")
-            return gr.Column(visible=True), self._review.editor(key, name)
+        def draw(event: gr.EventData, key: str) -> Screen:
+            return self._review.draw(key, event._data)
 
-        def close_region() -> Any:
-            return gr.Column(visible=False), None
-
-        bar, both = tab.flag.bar, [tab.flag.region, tab.flag.editor]
+        bar = tab.flag.bar
         bar.select(self._answer.once(judge), tab.key, self._outputs, **FLAGS)
-        bar.submit(
-            self._answer.once(judge_region), [tab.key, tab.flag.editor], self._outputs, **FLAGS
-        )
         bar.undo(self._answer.once(undo), tab.key, self._outputs, **FLAGS)
-        bar.edit(signed(guarded(open_region), open_region), tab.key, both, **FLAGS)
-        bar.clear(guarded(close_region), None, both, **FLAGS)
+        bar.edit(self._answer.once(draw), tab.key, tab.flag.region, **FLAGS)
 
     def _wire_table(self) -> None:
         tab = self._tab

@@ -1,37 +1,34 @@
-// A flag bar: verdicts, reasons, name, keys. Runs as gr.HTML's js_on_load with `element` and
-// `trigger`. What the server said is in #flag-PLACE-said; this reads it and never writes there,
-// except for the time of day, which only the browser knows.
+// A flag bar: verdicts, reasons, name, keys, the region. Runs as gr.HTML's js_on_load with
+// `element` and `trigger`. What the server said is in #flag-PLACE-said beside it; this reads it
+// and never writes there, except for the time of day, which only the browser knows.
+const { typing, plainKey, read, remember, observe } = window.dom;
 const bar = element.querySelector(".flag");
-const place = bar.dataset.place;
+const { place, stage } = bar.dataset;
+const around = element.closest(".flag-box");
 const $ = (selector) => bar.querySelector(selector);
 const all = (selector) => [...bar.querySelectorAll(selector)];
-const said = () => document.querySelector(`#flag-${place}-said .flag-said`);
+const said = () => around.querySelector(".flag-said");
 const remembered = { name: "adaclip-annotator", keep: "adaclip-keep-images" };
 const page = (window.adaclipPage ??= Math.random().toString(36).slice(2, 12));
-const [name, keep, comment] = [$(".flag-name"), $(".flag-keep input"), $(".flag-comment")];
-const read = (key) => { try { return localStorage.getItem(key) ?? ""; } catch { return ""; } };
-const keepFor = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private */ } };
+const [name, keep, comment, draw] = [$(".flag-name"), $(".flag-keep input"), $(".flag-comment"), $(".flag-draw")];
+const editor = window.regionEditor($(".region-layer"), $(".region-panel"));
 const tidy = (text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
-let seen = "";         // data-n of what was said last
+let heard = "";        // data-n of what was said last
+let seen = "";         // the same, once the bar shows it for the name in the field
 let subject = "";
 let since = performance.now();
 let waiting = 0;       // until when an answer is awaited: no second press meanwhile
 let reason = "";
 let judged = false;
 let amended = false;   // a reason was given while its verdict was still on its way
+let sent = "";         // the subject whose drawing is on its way to the server
+let asked = "";        // the subject whose region was asked for
+let started = "";      // data-n of the region that came last
 
-const BLIND = { false_alarm: ["no_defect", "No defect"], missed: ["defect", "Defect"] };
-const OPEN = {
-  false_alarm: () => ["false_alarm", "False alarm"],
-  missed: () => ["missed", "Missed defect"],
-  correct: (alarm) => ["correct", alarm ? "Correct alarm" : "Correct pass"],
-  unsure: () => ["unsure", "Not sure"],
-};
-const region = () => document.querySelector(`#flag-${place}-region`);
-const regionOpen = () => !!region()?.offsetParent;
 const marksIn = (root) =>
   [...(root?.querySelectorAll("[data-by]") ?? [])].filter((m) => m.dataset.by === tidy(name.value));
+const note = (which) => all("[data-note]").forEach((one) => { one.hidden = one.dataset.note !== which; });
 
 function choose(code) {
   reason = code;
@@ -44,10 +41,16 @@ function choose(code) {
 function sync() {
   const now = said();
   if (!now) return;
-  const { subject: shown = "", alarm, blind } = now.dataset;
+  const { subject: shown = "", state } = now.dataset;
+  if (now.dataset.n !== heard) {
+    heard = now.dataset.n;
+    waiting = 0;
+    const stored = now.querySelector("[data-undo]");
+    if (sent && stored) editor.forget(sent);  // it is on disk; what was refused stays open
+    if (stored || now.querySelector(".problem")) sent = "";
+  }
   if (now.dataset.n !== seen) {
     seen = now.dataset.n;
-    waiting = 0;
     now.querySelectorAll("time").forEach((time) => {
       const date = new Date(time.dateTime);
       if (!Number.isNaN(date.getTime())) time.textContent = date.toLocaleTimeString("en-GB");
@@ -56,35 +59,25 @@ function sync() {
       subject = shown;
       judged = amended = false;
       since = performance.now();
-      comment.value = "";
+      comment.value = asked = "";
       choose("");
+      editor.close();
     }
-    refresh(now, alarm === "yes", blind === "yes");
+    note("");
+    refresh(now, state);
     if (amended) { amended = false; if (marksIn(now)[0]?.dataset.reason !== reason) again(); }
   }
-  const hide = !shown;
-  if (bar.hidden !== hide) bar.hidden = hide;
-  const open = regionOpen();
-  if ($("[data-region]").getAttribute("aria-expanded") !== String(open)) {
-    $("[data-region]").setAttribute("aria-expanded", String(open));
-    if (open) region().scrollIntoView({ block: "nearest", behavior: "smooth" });
-  }
+  if (bar.hidden !== !shown) bar.hidden = !shown;
+  begin();
 }
 
-function refresh(now, alarm, blind) {
+function refresh(now, state) {
   const mine = marksIn(now)[0];
   now.querySelectorAll("[data-by]").forEach((mark) => mark.classList.toggle("mine", mark === mine));
-  const verdict = mine?.dataset.verdict ?? "";
-  const pressed = { FP: ["false_alarm", "no_defect"], FN: ["missed"], unsure: ["unsure"],
-    TP: ["correct", "defect"], TN: ["correct", "no_defect"] }[verdict] ?? [];
-  all(".flag-verdicts button").forEach((button) => {
-    button.dataset.slot ??= button.dataset.choice;
-    const slot = button.dataset.slot;
-    const [choice, label] = (blind && BLIND[slot]) || OPEN[slot](alarm);
-    button.dataset.choice = choice;
-    button.querySelector("span").textContent = label;
-    button.hidden = blind && slot === "correct";
-    button.setAttribute("aria-pressed", String(pressed.includes(choice)));
+  all("[data-choice]").forEach((button) => {
+    const { states, means } = button.dataset;
+    button.hidden = !states.split(" ").includes(state);
+    button.setAttribute("aria-pressed", String(means.split(" ").includes(mine?.dataset.verdict)));
   });
   bar.classList.toggle("unnamed", !tidy(name.value));
   if (mine) {
@@ -94,7 +87,8 @@ function refresh(now, alarm, blind) {
   judged = !!mine;
 }
 
-function send(choice, row) {
+// `choice` is what the pressed button says. With a drawing open its region goes along.
+function send(choice, { row, region = "" } = {}) {
   if (!tidy(name.value)) {
     bar.classList.add("unnamed");
     (name.offsetParent ? name : document.querySelector("#person input"))?.focus();
@@ -102,15 +96,23 @@ function send(choice, row) {
   }
   if (performance.now() < waiting) return;
   waiting = performance.now() + 6000;
+  note("");
   const mine = marksIn(row ?? said())[0];
   const flag = {
     choice, reason, comment: comment.value, annotator: tidy(name.value), keep: keep.checked,
-    lead_ms: Math.round(performance.now() - since), page,
+    lead_ms: Math.round(performance.now() - since), page, region,
     subject: row ? row.dataset.subject : subject, seen: mine?.dataset.event ?? "",
   };
   if (row) Object.assign(flag, { row: Number(row.dataset.row), reason: "", comment: "" });
-  trigger(!row && regionOpen() ? "submit" : "select", flag);
+  else if (editor.isOpen() && editor.subject() === subject) {
+    flag.region = editor.drawn();
+    sent = subject;
+  }
+  trigger("select", flag);
 }
+
+// A correct alarm takes the outline on the screen as its region, unless one is drawn.
+const press = (button) => send(button.dataset.choice, { region: button.dataset.choice === "TP" ? "screen" : "" });
 
 function undo() {
   const event = said()?.querySelector("[data-undo]")?.dataset.undo ?? marksIn(said())[0]?.dataset.event;
@@ -128,20 +130,44 @@ function because(code) {
 }
 
 function again() {
-  const pressed = $(".flag-verdicts button[aria-pressed=true]");
+  const pressed = $(".flag-verdicts button[aria-pressed=true]:not([hidden])");
   if (marksIn(said())[0] && pressed) send(pressed.dataset.choice);
 }
 
-function toggleRegion() {
-  trigger(regionOpen() ? "clear" : "edit", { annotator: tidy(name.value), subject });
+// Drawing: a drawing that was closed goes on; else what it starts with is asked for, once.
+const ground = () => document.querySelector(stage);
+const opened = (ok) => {
+  draw.setAttribute("aria-expanded", String(editor.isOpen()));
+  note(ok ? "" : "no-stage");
+};
+function toggleDrawing() {
+  if (editor.isOpen()) editor.close();
+  else if (editor.has(subject)) opened(editor.open(subject, ground));
+  else {
+    asked = subject;
+    draw.setAttribute("aria-busy", "true");
+    trigger("edit", { annotator: tidy(name.value), subject });
+  }
 }
+function begin() {
+  const start = around.querySelector("[data-counts]")?.dataset;
+  if (!start || start.n === started) return;
+  started = start.n;
+  draw.removeAttribute("aria-busy");
+  if (asked && asked === start.subject && asked === subject) opened(editor.open(subject, ground, start));
+  asked = "";
+}
+$(".region-layer").addEventListener("close", () => draw.setAttribute("aria-expanded", "false"));
 
 bar.addEventListener("click", (event) => {
   sync();
   const button = event.target.closest("button");
-  if (button?.dataset.choice) send(button.dataset.choice);
+  if (button?.dataset.choice) press(button);
   else if (button?.dataset.reason) because(button.dataset.reason);
-  else if (button && "region" in button.dataset) toggleRegion();
+  else if (button === draw) toggleDrawing();
+});
+around.addEventListener("click", (event) => {
+  if (event.target.closest("[data-undo]")) undo();
 });
 comment.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" && event.key !== "Escape") return;
@@ -149,14 +175,13 @@ comment.addEventListener("keydown", (event) => {
   comment.blur();
   if (event.key === "Enter") again();
 });
+// A table's button, wherever the table stands; before the row takes the click.
 document.addEventListener("click", (event) => {
-  if (!element.isConnected) return;
-  if (event.target.closest?.(`#flag-${place}-said [data-undo]`)) undo();
-  const quick = event.target.closest?.("[data-flag-choice]");
-  if (quick && quick.closest(`[data-flag-place="${place}"]`)) {
-    event.stopPropagation();
-    send(quick.dataset.flagChoice, quick.closest("[data-flag-place]"));
-  }
+  const quick = element.isConnected && event.target.closest?.("[data-flag-choice]");
+  const row = quick && quick.closest("[data-flag-place]");
+  if (row?.dataset.flagPlace !== place) return;
+  event.stopPropagation();
+  send(quick.dataset.flagChoice, { row });
 }, true);
 
 // Name and consent are the browser's, the same in every bar of every page of this site.
@@ -167,25 +192,28 @@ const share = () => {
   sync();
 };
 name.addEventListener("input", () => {
-  keepFor(remembered.name, name.value);
+  remember(remembered.name, name.value);
   bar.classList.toggle("unnamed", !tidy(name.value));
 });
 name.addEventListener("change", () => window.dispatchEvent(new Event("adaclip-person")));
 name.addEventListener("keydown", (event) => { if (event.key === "Enter") name.blur(); });
 keep.addEventListener("change", () => {
-  keepFor(remembered.keep, keep.checked ? "yes" : "");
+  remember(remembered.keep, keep.checked ? "yes" : "");
   window.dispatchEvent(new Event("adaclip-person"));
 });
 window.addEventListener("adaclip-person", share);
 window.addEventListener("storage", share);  // written in another window
 
-const typing = (node) =>
-  node?.isContentEditable || node?.tagName === "TEXTAREA" || node?.tagName === "SELECT" ||
-  (node?.tagName === "INPUT" && !["checkbox", "radio", "button", "file"].includes(node.type));
+// Keys are the visible bar's, wherever the focus is. Capturing: Escape closes the drawing first.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   if (!element.isConnected || bar.hidden || !bar.offsetParent || typing(event.target)) return;
-  if (document.querySelector("#help:not([hidden])")) return;
+  const help = document.querySelector("#help:not([hidden])");
+  if (editor.isOpen() && !help && event.target.type !== "range" && editor.key(event)) {
+    event.preventDefault();
+    event.stopPropagation();
+    return;
+  }
+  if (!plainKey(event) || event.repeat) return;
   sync();
   const digit = /^(?:Digit|Numpad)([1-7])$/.exec(event.code)?.[1];
   if (digit && (event.shiftKey || place === "annotate")) {
@@ -194,19 +222,16 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.shiftKey) return;
-  const slot = { f: "false_alarm", t: "correct", n: "missed", s: "unsure" }[event.key.toLowerCase()];
-  const button = slot && all(".flag-verdicts button").find((b) => (b.dataset.slot ?? b.dataset.choice) === slot);
-  if (button && !button.hidden) send(button.dataset.choice);
-  else if (event.key === "u") undo();
-  else if (event.key === "b") toggleRegion();
+  const key = event.key.toLowerCase();
+  const buttons = all("[data-key]").filter((button) => button.dataset.key === key);
+  const button = buttons.find((one) => !one.hidden);
+  if (button) press(button);
+  else if (buttons.length) note(said().dataset.state);
+  else if (key === "u") undo();
+  else if (key === "b") toggleDrawing();
   else return;
   event.preventDefault();
-});
+}, true);
 
-let queued = false;
-new MutationObserver(() => {
-  if (queued) return;
-  queued = true;
-  setTimeout(() => { queued = false; sync(); }, 16);  // hidden windows draw no frames
-}).observe(document.body, { childList: true, subtree: true });
+observe(around, sync);
 share();

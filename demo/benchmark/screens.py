@@ -203,7 +203,7 @@ class Screens:
         return {"gallery": shown}
 
     def _inspector(self, desk: Desk, holdings: Holdings) -> Screen:
-        closed: Screen = {"flag_said": hidden(), "flag_region": gr.Column(visible=False)}
+        closed: Screen = {"flag_said": hidden()}
         run, image = self._run_of(desk, holdings), desk.selection.image
         if run is None or image is None:
             return {"inspector": "", **closed}

@@ -218,7 +218,7 @@ def _run() -> dict[str, Any]:
         parts["roc"] = _chart("roc", "ROC")
         parts["precision_recall"] = _chart("pr", "Precision and recall")
     parts["inspector"] = html("", elem_id="bench-inspector")
-    parts["flag"] = build_flag_bar("bench")
+    parts["flag"] = build_flag_bar("bench", stage="#bench-inspector figure .ground")
     parts["gallery"] = html(NOT_LOADED, elem_id="bench-gallery")
     with gr.Row(elem_id="bench-exports"):
         html('<span class="label">Export the run</span>')

@@ -37,8 +37,7 @@ class BenchmarkWiring:
         self._measure = MeasureActions(services, library, self._do, JobBoard(services))
         other = ("exports", "pictures", "flag")
         fields = {k: v for k, v in vars(tab).items() if k not in other}
-        flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
-        self._parts: dict[str, Any] = {**fields, **tab.exports, **flag}
+        self._parts: dict[str, Any] = {**fields, **tab.exports, "flag_said": tab.flag.said}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
 
     def wire(self, visitor: VisitorControls) -> None:
@@ -108,7 +107,7 @@ class BenchmarkWiring:
         self._on([one.input for one in pairs], compared, [tab.key, *pairs])
         # The browser takes its time for each output, changed or not, at each step of the slider.
         few: list[Any] = [tab.key, tab.link, tab.problems, tab.gallery, tab.inspector]
-        few += [tab.flag.said, tab.flag.region]
+        few += [tab.flag.said]
         tab.threshold.change(
             self._answer.once(moved), [tab.key, tab.threshold], few, queue=False, **LAST
         )

@@ -143,13 +143,13 @@ class DetectActions:
         return {} if batch is None else self.everything(batch)
 
     def judge(self, key: str, threshold: float) -> Screen:
-        """Another picture threshold: other words, the same pictures."""
+        """Another picture threshold: other words, other verdicts to choose; the same pictures."""
         batch = self._store.get(key)
         if batch is None:
             return {}
         with batch.lock:
             batch.threshold = judged_at(threshold, self._recommended(batch).threshold)
-            return self.words(batch)
+            return {**self.words(batch), **self.flag(batch)}
 
     def redraw(self, key: str, look: Look) -> Screen:
         """Another way to look at the same picture."""
@@ -278,7 +278,7 @@ class DetectActions:
             said = hidden(problem=str(error))
         except AdaClipError:  # its upload has gone, which the stage says
             said = hidden()
-        return {"flag_said": said, "flag_region": gr.Column(visible=False)}
+        return {"flag_said": said}
 
     def subject(self, key: str, row: int | None = None) -> Subject | None:
         """What a flag is about: the picture on the stage, or that of a row. Raises AdaClipError."""

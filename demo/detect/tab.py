@@ -157,7 +157,7 @@ def _stage() -> dict:
         position = html("", elem_id="position")
         following = gr.Button(messages.NEXT, visible=False, elem_id="next", min_width=36)
         legend = html(detect_view.legend(None), elem_id="legend")
-    flag = build_flag_bar("detect")
+    flag = build_flag_bar("detect", stage="#viewer")
     listing = html("", js_on_load=asset("listing.js"), elem_id="listing")
     shown = html("", js_on_load=asset("stage.js"), elem_id="shown")
     return {

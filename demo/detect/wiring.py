@@ -42,8 +42,7 @@ class DetectWiring:
         self.tab, self._services = tab, services
         self._do = DetectActions(services)
         fields = {k: v for k, v in vars(tab).items() if k not in ("downloads", "flag")}
-        flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
-        self._parts: dict[str, Any] = {**fields, **tab.downloads, **flag}
+        self._parts: dict[str, Any] = {**fields, **tab.downloads, "flag_said": tab.flag.said}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
         self._choice: list[Any] = [tab.key, tab.checkpoint, tab.class_name]
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]

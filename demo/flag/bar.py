@@ -1,34 +1,33 @@
 """The flag bar: one click or key says what is wrong with a verdict. Placed wherever one looks.
 
 Two pieces: the bar itself, which never changes, so that nothing typed gets lost; and what was
-said, which every answer of the server replaces. Their behaviour is in assets/flag.js.
+said, which every answer of the server replaces. Their behaviour is in assets/flag.js, that of
+drawing a region over the picture in assets/region.js.
 """
 
 from __future__ import annotations
 
-import html
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-import numpy as np
+from markupsafe import Markup
 
 from adaclip.annotations.store import Annotation
 from adaclip.errors import AdaClipError, InputError
 from demo.flag import flagging
 from demo.flag import region as flag_region
 from demo.flag import words as flag_words
-from demo.flag.flagging import Subject
+from demo.flag.flagging import Stored, Subject
 from demo.page.guard import guarded
-from demo.page.icons import icon
+from demo.page.templates import render
 from demo.page.theme import asset
 from demo.page.theme import html as html_part
 from demo.services import Services
 
-esc = html.escape
-# As detect_wiring.PRIVATE; every press counts, so none is dropped while another is under way.
+# As demo.page.events.PRIVATE; every press counts, so none is dropped while another is under way.
 FLAGS: dict[str, Any] = {
     "api_visibility": "private",
     "show_progress": "hidden",
@@ -45,34 +44,21 @@ class FlagBar:
     place: str
     bar: gr.HTML
     said: gr.HTML
-    region: gr.Column
-    editor: gr.ImageEditor
+    region: gr.HTML  # never seen: what drawing starts with
 
 
-def build_flag_bar(place: str) -> FlagBar:
-    """Lay a bar out inside the current Blocks; `place` is unique on the page."""
+def build_flag_bar(place: str, stage: str) -> FlagBar:
+    """Lay a bar out inside the current Blocks; `place` is unique on the page.
+
+    `stage` is a CSS selector of the element around the picture, over which a region is drawn.
+    """
     with gr.Column(elem_id=f"flag-{place}-box", elem_classes="flag-box"):
-        bar = html_part(_bar(place), js_on_load=asset("flag.js"), elem_id=f"flag-{place}")
+        shift = "" if place == "annotate" else "⇧"  # elsewhere digits have another meaning
+        fixed = render("flag_bar", place=place, stage=stage, shift=shift, words=flag_words)
+        bar = html_part(fixed, js_on_load=asset("flag.js"), elem_id=f"flag-{place}")
         said = html_part(hidden(), elem_id=f"flag-{place}-said")
-        with gr.Column(
-            visible=False, elem_id=f"flag-{place}-region", elem_classes="flag-region"
-        ) as region:
-            html_part(f'<p class="hint">{esc(flag_words.REGION_HINT)}</p>')
-            editor = gr.ImageEditor(
-                type="pil",
-                image_mode="RGBA",
-                format="png",
-                layers=False,
-                sources=(),
-                transforms=(),
-                show_label=False,
-                buttons=[],
-                height=420,
-                brush=_brush(20),
-                eraser=gr.Eraser(default_size=40),
-                elem_id=f"flag-{place}-editor",
-            )
-    return FlagBar(place=place, bar=bar, said=said, region=region, editor=editor)
+        region = html_part("", elem_id=f"flag-{place}-region")
+    return FlagBar(place=place, bar=bar, said=said, region=region)
 
 
 def wire_flag_bar(
@@ -81,7 +67,7 @@ def wire_flag_bar(
     subject_of: Callable[..., Subject | None],
     inputs: Sequence[Any],
 ) -> list[Any]:
-    """Saving, undo and the region editor; the events, so that a caller can refresh what it shows.
+    """Saving, undo and drawing; the events that save, so that a caller can refresh what it shows.
 
     `subject_of(*values)` gives what is shown now, `subject_of(*values, row=N)` a listed one.
     """
@@ -91,62 +77,34 @@ def wire_flag_bar(
         listed = None if row is None else lambda: subject_of(*values, row=row)
         return said_after(services, lambda: subject_of(*values), data, listed=listed)
 
-    def judge_region(event: gr.EventData, editor: Any, *values: Any) -> tuple[Any, ...]:
-        shown, data = (lambda: subject_of(*values)), event._data
-        said = said_after(services, shown, data, region=lambda: editor)
-        return said, gr.Column(visible=PROBLEM in said)
-
     def undo(event: gr.EventData, *values: Any) -> str:
         return said_after_undo(services, lambda: subject_of(*values), event._data)
 
-    events = [
+    def draw(event: gr.EventData, *values: Any) -> str:
+        return region_html(services, subject_of(*values), event._data)
+
+    flag.bar.edit(_safe(draw), list(inputs), flag.region, **FLAGS)
+    return [
         flag.bar.select(_safe(judge), list(inputs), flag.said, **FLAGS),
-        flag.bar.submit(
-            _safe(judge_region), [flag.editor, *inputs], [flag.said, flag.region], **FLAGS
-        ),
         flag.bar.undo(_safe(undo), list(inputs), flag.said, **FLAGS),
     ]
-    wire_region(flag, services, subject_of, inputs)
-    return events
 
 
-def wire_region(
-    flag: FlagBar,
-    services: Services,
-    subject_of: Callable[..., Subject | None],
-    inputs: Sequence[Any],
-) -> None:
-    """Opening and closing the brush editor."""
+def region_html(
+    services: Services, subject: Subject | None, data: Any, *, blind: bool = False
+) -> Markup:
+    """What drawing starts with: the person's stored region, else the predicted one.
 
-    def open_region(event: gr.EventData, *values: Any) -> tuple[Any, ...]:
-        name = (event._data or {}).get("annotator", "")
-        subject = subject_of(*values)
-        if subject is None:
-            raise InputError(flag_words.NOTHING_SHOWN)
-        return gr.Column(visible=True), editor_for(services, subject, name)
-
-    def close_region() -> tuple[Any, ...]:
-        return gr.Column(visible=False), None
-
-    both = [flag.region, flag.editor]
-    flag.bar.edit(_safe(open_region), list(inputs), both, **FLAGS)
-    flag.bar.clear(guarded(close_region), None, both, **FLAGS)
-
-
-def editor_for(services: Services, subject: Subject, annotator: Any) -> gr.ImageEditor:
-    """The editor with the picture and the person's stored region, else the predicted one."""
+    Nothing of the prediction while `blind`. Raises AdaClipError.
+    """
+    subject = _present(subject)
+    name = data.get("annotator") if isinstance(data, dict) else None
     stored = None
-    if services.annotations is not None and isinstance(annotator, str):
-        known = flagging.mine(services.annotations, subject, annotator)
+    if services.annotations is not None and isinstance(name, str):
+        known = flagging.mine(services.annotations, subject, name)
         stored = services.annotations.mask(known) if known else None
-    value, radius = flag_region.editor_value(subject, stored)
-    size = value["background"].size
-    return gr.ImageEditor(
-        value=value,  # type: ignore[arg-type]
-        canvas_size=size,
-        brush=_brush(radius),
-        eraser=gr.Eraser(default_size=2 * radius),
-    )
+    start = flag_region.start_of(subject, stored, blind=blind)
+    return render("flag_region", **start, n=secrets.token_hex(4))
 
 
 def said_after(
@@ -155,8 +113,7 @@ def said_after(
     data: Any,
     *,
     listed: Callable[[], Subject | None] | None = None,
-    region: Callable[[], Any] | None = None,
-) -> str:
+) -> Markup:
     """Store a flag and say so, or say why it was not stored.
 
     A flag of a `listed` picture leaves the one that is shown where it is.
@@ -165,39 +122,30 @@ def said_after(
     try:
         shown = subject_of()
         judged = _present(shown if listed is None else listed())
-        saved = store_flag(services, judged, data, region=region)
+        stored = store_flag(services, judged, data)
     except AdaClipError as error:
         return said_html(services, shown, problem=str(error))
-    return said_html(services, shown, line=saved_line(saved, named=listed is not None))
+    return said_html(services, shown, line=saved_line(stored, named=listed is not None))
 
 
-def store_flag(
-    services: Services,
-    subject: Subject,
-    data: Any,
-    *,
-    region: Callable[[], Any] | None = None,
-    policy: str = "",
-) -> Annotation:
+def store_flag(services: Services, subject: Subject, data: Any, *, policy: str = "") -> Stored:
     """Check and store what a bar sent; durable when it returns. Raises AdaClipError."""
     if services.annotations is None:
         raise InputError(flag_words.NO_STORE)
     flag = flagging.flag_of(data)
-    mask: np.ndarray | None = None
-    if region is not None:
-        mask = flag_region.mask_of(region(), subject.size)
     session = data.get("page")
     return flagging.save(
         services.annotations,
         subject,
         flag,
-        mask=mask,
         session_id=session[:40] if isinstance(session, str) else "",
         policy=policy,
     )
 
 
-def said_after_undo(services: Services, subject_of: Callable[[], Subject | None], data: Any) -> str:
+def said_after_undo(
+    services: Services, subject_of: Callable[[], Subject | None], data: Any
+) -> Markup:
     """Take the named annotation back and say so, or say why not."""
     shown = None
     try:
@@ -205,7 +153,7 @@ def said_after_undo(services: Services, subject_of: Callable[[], Subject | None]
         after = take_back(services, data)
     except AdaClipError as error:
         return said_html(services, shown, problem=str(error))
-    return said_html(services, shown, line=esc(undone_line(after)))
+    return said_html(services, shown, line=undone_line(after))
 
 
 def take_back(services: Services, data: Any, event_id: str | None = None) -> Annotation:
@@ -227,9 +175,6 @@ def undone_line(after: Annotation) -> str:
     return flag_words.TAKEN_BACK if after.action == "retract" else flag_words.RESTORED
 
 
-PROBLEM = 'class="flag-line problem"'
-
-
 def said_html(
     services: Services,
     subject: Subject | None,
@@ -238,93 +183,67 @@ def said_html(
     problem: str = "",
     blind: bool = False,
     only: str | None = None,
-) -> str:
+) -> Markup:
     """Under the bar: what was stored last, and who has said what of the picture shown.
 
-    `line` is HTML, the rest is escaped here. A bar without a subject hides itself. `blind` asks
-    for the defect, not for the verdict; `only` one person's words are shown.
+    A bar without a subject hides itself. `blind` asks for the defect, not for the verdict; `only`
+    one person's words are shown.
     """
     if services.annotations is None or subject is None:
         return hidden(line=line, problem=problem)
-    facts = {
-        "subject": subject.id,
-        "alarm": "yes" if subject.alarm else "no",
-        "blind": "yes" if blind else "no",
-        "n": secrets.token_hex(4),  # equal words twice are news twice
-    }
     marks = flagging.marks(services.annotations, subject)
-    said = "".join(mark(a) for a in marks if only in (None, a.annotator))
-    shown = f'<ul class="flag-marks">{said}</ul>'
-    return f'<div class="flag-said" {_data(facts)}>{_line(line, problem)}{shown}</div>'
+    shown = [a for a in marks if only in (None, a.annotator)]
+    return _said(subject, line, problem, state="blind" if blind else subject.state, marks=shown)
 
 
-def hidden(*, line: str = "", problem: str = "") -> str:
+def hidden(*, line: str = "", problem: str = "") -> Markup:
     """No picture, no bar."""
-    facts = {"subject": "", "n": secrets.token_hex(4)}
-    return f'<div class="flag-said" {_data(facts)}>{_line(line, problem)}</div>'
+    return _said(None, line, problem)
 
 
-def saved_line(saved: Annotation, *, named: bool = False) -> str:
-    """HTML: "Saved 12:03:04 · False alarm, reflection · Undo"; the browser knows the time zone."""
+def _said(
+    subject: Subject | None,
+    line: str,
+    problem: str,
+    state: str = "",
+    marks: Sequence[Annotation] = (),
+) -> Markup:
+    return render(
+        "flag_said",
+        subject=subject,
+        line=line,
+        problem=problem,
+        state=state,
+        marks=marks,
+        n=secrets.token_hex(4),  # equal words twice are news twice
+        words=flag_words,
+    )
+
+
+def saved_line(stored: Stored, *, named: bool = False) -> Markup:
+    """When and what was stored, with the region's origin, and a way back."""
+    saved = stored.annotation
     what = [flag_words.VERDICTS[saved.verdict]]
     if saved.reason_code:
         what.append(flag_words.REASONS[saved.reason_code].lower())
     if saved.region_area_px:
-        what.append(f"region of {saved.region_area_px:,} px")
-    name = f"<span>{esc(saved.rel_path)}</span>: " if named else ""
-    time = f'<time datetime="{esc(saved.ts_utc)}">{esc(flagging.clock(saved.ts_utc))} UTC</time>'
-    return (
-        f"Saved {time} · {name}{esc(', '.join(what))} · "
-        f'<button type="button" data-undo="{esc(saved.event_id)}">Undo<kbd>U</kbd></button>'
-    )
+        what.append(flag_words.with_region(stored.region, saved.region_area_px))
+    clock = flagging.clock(saved.ts_utc)
+    return render("flag_saved", saved=saved, clock=clock, what=", ".join(what), named=named)
 
 
-def _line(line: str, problem: str) -> str:
-    if problem:
-        return f'<p {PROBLEM} role="alert">{icon("warning")}<span>{esc(problem)}</span></p>'
-    mark = icon("normal") if line else ""
-    return f'<p class="flag-line" role="status">{mark}<span>{line}</span></p>'
-
-
-def mark(annotation: Annotation) -> str:
-    """One person's word on a picture, as a list item that the bar reads."""
-    reason = flag_words.REASONS.get(annotation.reason_code, "")
-    facts = {
-        "by": annotation.annotator,
-        "verdict": annotation.verdict,
-        "reason": annotation.reason_code,
-        "event": annotation.event_id,
-        "comment": annotation.comment,
-    }
-    said = flag_words.VERDICTS.get(annotation.verdict, annotation.verdict)
-    parts = [esc(said), esc(reason), "region" if annotation.region_kind == "mask" else ""]
-    if annotation.settled:  # nobody's own word, so the bar does not read it
-        return f"<li><b>{esc(annotation.annotator)}</b> settled: {esc(said)}</li>"
-    text = " · ".join(part for part in parts if part)
-    return f"<li {_data(facts)}><b>{esc(annotation.annotator)}</b> {text}</li>"
-
-
-def row_cell(row: int, subject: str, alarm: bool, said: Sequence[Annotation]) -> str:
+def row_cell(row: int, subject: str, alarm: bool, said: Sequence[Annotation]) -> Markup:
     """A table's cell: what was said of a listed picture, and one button for what is likely."""
-    choice = "false_alarm" if alarm else "missed"
-    label = flag_words.CHOICES[choice][1]
-    marks = "".join(
-        f'<span class="tag {esc(a.verdict)}" title="{esc(a.annotator)}" '
-        f"{_data({} if a.settled else {'by': a.annotator, 'event': a.event_id})}>"
-        f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span>"
-        for a in said
+    likely = "FP" if alarm else "FN"
+    return render(
+        "flag_cell",
+        place="detect",
+        row=row,
+        subject=subject,
+        marks=said,
+        choice=next(choice for choice in flag_words.CHOICES if choice.sent == likely),
+        words=flag_words,
     )
-    facts = {"flag-place": "detect", "row": str(row), "subject": subject}
-    return (
-        f'<td class="flag-cell" {_data(facts)}>{marks}<button type="button" class="quick" '
-        f'data-flag-choice="{choice}" title="Flag: {label}">{icon("flag")}<span>{label}</span>'
-        "</button></td>"
-    )
-
-
-def _data(facts: dict[str, Any]) -> str:
-    """data-… attributes, escaped."""
-    return " ".join(f'data-{name}="{esc(str(value or ""))}"' for name, value in facts.items())
 
 
 def _present(subject: Subject | None) -> Subject:
@@ -338,42 +257,8 @@ def _row(data: Any) -> int | None:
     return row if isinstance(row, int) and not isinstance(row, bool) else None
 
 
-def _brush(radius: int) -> gr.Brush:
-    paint = ("#e53935", 0.5)
-    return gr.Brush(default_size=radius, colors=[paint], default_color=paint, color_mode="fixed")
-
-
 def _safe(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Guarded, with the handler's own signature, which Gradio reads."""
     wrapper = guarded(handler)
     wrapper.__annotations__ = dict(handler.__annotations__)
     return wrapper
-
-
-def _bar(place: str) -> str:
-    """The bar's fixed HTML."""
-    verdicts = "".join(
-        f'<button type="button" data-choice="{choice}" aria-pressed="false"><kbd>{key}</kbd>'
-        f"<span>{label}</span></button>"
-        for choice, (key, label) in flag_words.CHOICES.items()
-    )
-    shift = "" if place == "annotate" else "⇧"
-    reasons = "".join(
-        f'<button type="button" role="radio" aria-checked="false" data-reason="{code}">'
-        f"<kbd>{shift}{number}</kbd>{esc(label)}</button>"
-        for number, (code, label) in enumerate(flag_words.REASONS.items(), start=1)
-    )
-    return (
-        f'<div class="flag" data-place="{place}" hidden>'
-        f'<div class="flag-verdicts" role="group" aria-label="Your verdict">{verdicts}</div>'
-        f'<div class="flag-reasons" role="radiogroup" aria-label="Why">{reasons}</div>'
-        '<div class="flag-more">'
-        f'<input type="text" class="flag-comment" maxlength="{flag_words.MAX_COMMENT}" '
-        'placeholder="Comment, if it needs one" aria-label="Comment">'
-        '<button type="button" data-region aria-expanded="false"><kbd>B</kbd>Mark the region'
-        "</button></div>"
-        '<div class="flag-who"><label>Your name <input type="text" class="flag-name" '
-        f'maxlength="{flag_words.MAX_NAME}" autocomplete="nickname" placeholder="initials will do">'
-        f'</label><label class="flag-keep"><input type="checkbox">{esc(flag_words.KEEP)}</label>'
-        "</div></div>"
-    )

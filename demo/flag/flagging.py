@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,12 +20,18 @@ from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.config import PreprocessingConfig
 from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
+from demo.flag import region as flag_region
 from demo.flag import words as flag_words
 
 _PREDICTED = {Verdict.NORMAL: "OK", Verdict.REVIEW: "REVIEW", Verdict.ANOMALOUS: "ANOM"}
 # A picture looked at for longer was not looked at all the time.
 _MAX_LEAD_MS = 3_600_000
-_CHOICES = {*flag_words.CHOICES, *flag_words.BLIND_CHOICES}
+# What can be pressed, by what the person sees: an alarm, none, or nothing of the prediction.
+_OFFERED = {
+    state: {c.sent for c in flag_words.CHOICES if state in c.states} for state in flag_words.STATES
+}
+# Where a region comes from: nowhere, the outline on the screen, a hand, the verdict before.
+RegionSource = Literal["", "screen", "drawn", "kept"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +60,7 @@ class Subject:
     margin: float | None = None
     threshold: Threshold | None = None
     map_threshold: float | None = None
+    min_area_px: int = 0  # smaller regions of the map are not shown
     truth: str = ""  # "normal" or "anomalous" when the dataset says
     truth_source: str = ""
 
@@ -71,8 +78,18 @@ class Subject:
 
     @property
     def alarm(self) -> bool:
-        """True when the model asked for a person: anomalous, or to be reviewed."""
+        """True when the model asked for a person: anomalous, or to be reviewed.
+
+        This is the one rule for "review": it is an alarm, so it can be a false or a correct one.
+        """
         return self.predicted in ("REVIEW", "ANOM")
+
+    @property
+    def state(self) -> str:
+        """What can be said of it: "alarm" or "pass"; "blind" when nothing was predicted."""
+        if not self.predicted:
+            return "blind"
+        return "alarm" if self.alarm else "pass"
 
 
 def subject_id(pixel_sha256: str, class_name: str, checkpoint_id: str) -> str:
@@ -93,6 +110,16 @@ class Flag:
     keep_image: bool = False
     lead_time_ms: int | None = None
     seen: str = ""  # the event of the same person that the page showed; "" for none
+    region: RegionSource = ""
+    drawn: Any = None  # what the browser sent of a region drawn by hand, unread
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """An annotation that is on disk, and where its region came from with this press."""
+
+    annotation: Annotation
+    region: RegionSource = ""
 
 
 def flag_of(data: Any) -> Flag:
@@ -100,8 +127,10 @@ def flag_of(data: Any) -> Flag:
     if not isinstance(data, dict):
         raise InputError(flag_words.UNREADABLE_FLAG)
     choice, reason = _short(data.get("choice")), data.get("reason") or ""
-    if choice not in _CHOICES or not (reason == "" or is_one_of(reason, flag_words.REASONS)):
+    known = any(choice in offered for offered in _OFFERED.values())
+    if not known or not (reason == "" or is_one_of(reason, flag_words.REASONS)):
         raise InputError(flag_words.UNREADABLE_FLAG)
+    region = data.get("region")
     return Flag(
         choice=choice,
         annotator=checked_name(data.get("annotator")),
@@ -111,6 +140,8 @@ def flag_of(data: Any) -> Flag:
         keep_image=data.get("keep") is True,
         lead_time_ms=_lead_time(data.get("lead_ms")),
         seen=_short(data.get("seen")),
+        region="drawn" if isinstance(region, dict) else "screen" if region == "screen" else "",
+        drawn=region,
     )
 
 
@@ -135,16 +166,19 @@ def checked_comment(comment: Any) -> str:
 
 
 def verdict_of(choice: str, alarm: bool) -> str:
-    """What is stored of what was pressed, given whether the model raised an alarm."""
-    table = {
-        "false_alarm": "FP",
-        "missed": "FN",
-        "unsure": "unsure",
-        "correct": "TP" if alarm else "TN",
-        "defect": "TP" if alarm else "FN",
-        "no_defect": "FP" if alarm else "TN",
-    }
-    return table[choice]
+    """The verdict to store. A person who saw the prediction pressed it by its name.
+
+    One who did not spoke of the picture; the prediction makes that right or wrong. Raises
+    InputError for a verdict that no longer fits what is predicted: what was read when pressing is
+    what is stored, or nothing is.
+    """
+    if choice in _OFFERED["alarm" if alarm else "pass"]:
+        return choice
+    if choice == "defect":
+        return "TP" if alarm else "FN"
+    if choice == "no_defect":
+        return "FP" if alarm else "TN"
+    raise InputError(flag_words.prediction_changed(alarm))
 
 
 def annotation_of(
@@ -212,19 +246,16 @@ def save(
     subject: Subject,
     flag: Flag,
     *,
-    mask: np.ndarray | None = None,
     session_id: str = "",
     policy: str = "",
-) -> Annotation:
+) -> Stored:
     """Store a flag; durable when it returns. Raises AdaClipError.
 
-    `mask` is (H, W) bool at the picture's own size. Refused when the page shows another picture,
-    or did not know of what the same person has said of it since.
+    Refused when the page shows another picture or another prediction, or did not know of what the
+    same person has said of it since.
     """
     if flag.subject_id != subject.id:
         raise InputError(flag_words.OTHER_SHOWN)
-    if mask is not None and mask.shape != subject.size:
-        raise InputError(flag_words.wrong_size(mask.shape, subject.size))
     known = mine(store, subject, flag.annotator)
     if (known.event_id if known else "") != flag.seen:
         if known is None:
@@ -233,10 +264,36 @@ def save(
             flag_words.judged_meanwhile(clock(known.ts_utc), flag_words.VERDICTS[known.verdict])
         )
     row = annotation_of(subject, flag, session_id=session_id, policy=policy)
-    if mask is None and known is not None and known.verdict == row.verdict:
-        mask = store.mask(known)  # another reason or comment does not rub out the region
+    mask, source = _region_of(store, subject, flag, row, known)
     image = subject.pixels() if flag.keep_image else None
-    return store.add(row, mask=mask, image=image, seen=flag.seen)
+    stored = store.add(row, mask=mask, image=image, seen=flag.seen)
+    return Stored(annotation=stored, region=source)
+
+
+def _region_of(
+    store: AnnotationStore,
+    subject: Subject,
+    flag: Flag,
+    row: Annotation,
+    known: Annotation | None,
+) -> tuple[np.ndarray | None, RegionSource]:
+    """(H, W) bool of the region that goes with a verdict, or None. Raises AdaClipError.
+
+    What was drawn, if something was; else what the same verdict had already, since another reason
+    or comment does not rub it out; else, for a correct alarm, the outline on the screen.
+    """
+    source: RegionSource = ""
+    mask: np.ndarray | None = None
+    if flag.region == "drawn":
+        mask, source = flag_region.mask_of(flag.drawn, subject.size), "drawn"
+    else:
+        if known is not None and known.verdict == row.verdict:
+            mask, source = store.mask(known), "kept"
+        if mask is None and flag.region == "screen" and row.verdict == "TP":
+            mask, source = flag_region.predicted_mask(subject), "screen"
+    if mask is None or not mask.any():
+        return None, ""
+    return mask, source
 
 
 def is_one_of(value: Any, offered: Container[str]) -> bool:

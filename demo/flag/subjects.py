@@ -22,7 +22,7 @@ from demo.flag.bar import row_cell
 from demo.flag.flagging import Subject, marks_of, subject_id
 from demo.runs.source_images import file_sha256, run_map, run_picture
 from demo.services import Services
-from demo.visitor.pictures import open_picture
+from demo.visitor.pictures import min_area_px, open_picture
 
 UPLOADS, EXAMPLES = "upload", "example"
 
@@ -57,6 +57,7 @@ def batch_subject(batch: Batch, index: int | None = None) -> Subject | None:
         margin=detection.anomaly_margin,
         threshold=threshold,
         map_threshold=batch.look.map_threshold,
+        min_area_px=min_area_px(batch.look.min_area_percent, detection.image_size),
         pixels=lambda: open_picture(item, batch.folder),
         anomaly_map=lambda: detection.model_anomaly_map,
     )

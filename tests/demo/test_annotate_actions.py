@@ -16,6 +16,7 @@ from adaclip.annotations.queue import ALL
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import InputError
+from adaclip.types import Threshold
 from demo.annotate import charts as annotate_charts
 from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
@@ -70,7 +71,7 @@ def start(do, services, settings=None, person="ann", source="Folder: parts") -> 
     return list(do.start("", what, None, chosen, person, "lite", "tile"))[-1]
 
 
-def flag(do, key: str, choice: str = "false_alarm", **changes) -> dict:
+def flag(do, key: str, choice: str = "FP", **changes) -> dict:
     subject = do.subject(key)
     sent = {"choice": choice, "annotator": "ann", "subject": subject.id, "seen": ""}
     return do.judge(key, sent | changes)
@@ -98,7 +99,7 @@ def test_a_folder_is_judged_with_progress_and_reviewed_highest_score_first(do, s
 def test_one_goes_on_where_one_stopped_and_only_oneself(do, services):
     key = start(do, services)["key"]
     flag(do, key)
-    flag(do, key, "correct")
+    flag(do, key, "TP")
     again = start(ReviewActions(services), services)
     assert "calm.png" in names(again)
     assert "<b>2 / 3</b> judged" in again["counter"]
@@ -109,7 +110,7 @@ def test_one_goes_on_where_one_stopped_and_only_oneself(do, services):
 def test_undo_goes_back_step_by_step(do, services, store):
     key = start(do, services)["key"]
     flag(do, key)
-    flag(do, key, "correct")
+    flag(do, key, "TP")
     screen = do.undo(key, {"annotator": "ann"})
     assert "grey.png" in names(screen)
     screen = do.undo(key, {"annotator": "ann"})
@@ -135,7 +136,7 @@ def test_blind_hides_score_and_map_and_other_peoples_words_until_judged(do, serv
     assert "heat" not in screen["stage"]
     assert "score" not in screen["facts"]
     assert "bob" not in screen["flag_said"]
-    assert 'data-blind="yes"' in screen["flag_said"]
+    assert 'data-state="blind"' in screen["flag_said"]
     screen = flag(do, screen["key"], "no_defect")
     assert "heat" in screen["stage"]
     assert "0.9" in screen["facts"]
@@ -241,11 +242,13 @@ def many(store, count: int = 3) -> None:
             dataset="upload",
             class_name="metal_nut",
             checkpoint_id="lite",
+            score=0.9,
+            threshold=Threshold(value=0.5, source="F1-max"),
             pixels=lambda pixels=pixels: pixels,
             anomaly_map=lambda: None,
         )
         flag = Flag(
-            choice="false_alarm",
+            choice="FP",
             annotator="bob" if n == count - 1 else "ann",
             subject_id=subject.id,
             reason="edge" if n % 2 else "",

@@ -6,10 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import Image
+from markupsafe import escape
 
+from adaclip.annotations.masks import rle_text
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
+from adaclip.types import Threshold
 from demo.detect.actions import DetectActions
 from demo.flag import bar, flagging, region
 from demo.flag import words as flag_words
@@ -17,6 +19,7 @@ from demo.flag.flagging import flag_of, verdict_of
 from demo.flag.subjects import batch_subject
 from demo.look import Look
 from demo.runs.source_images import inside
+from demo.visitor.pictures import find
 from tests.demo.stub import stub_services, tile
 
 
@@ -37,13 +40,18 @@ def subject(batch):
     return found
 
 
-def data(subject, choice: str = "false_alarm", **changes) -> dict:
+def data(subject, choice: str = "FP", **changes) -> dict:
     sent = {"choice": choice, "annotator": "ann", "subject": subject.id, "seen": "", "lead_ms": 900}
     return sent | changes
 
 
-def save(store, subject, choice: str = "false_alarm", mask=None, **changes):
-    return flagging.save(store, subject, flag_of(data(subject, choice, **changes)), mask=mask)
+def save(store, subject, choice: str = "FP", **changes):
+    return flagging.save(store, subject, flag_of(data(subject, choice, **changes))).annotation
+
+
+def drawn(mask: np.ndarray, **changes) -> dict:
+    """A region as the browser sends it."""
+    return {"height": mask.shape[0], "width": mask.shape[1], "counts": rle_text(mask)} | changes
 
 
 def test_a_flag_records_picture_prediction_and_person(store, batch, subject):
@@ -63,10 +71,10 @@ def test_a_flag_records_picture_prediction_and_person(store, batch, subject):
 @pytest.mark.parametrize(
     ("choice", "alarm", "stored"),
     [
-        ("false_alarm", True, "FP"),
-        ("missed", False, "FN"),
-        ("correct", True, "TP"),
-        ("correct", False, "TN"),
+        ("FP", True, "FP"),
+        ("TP", True, "TP"),
+        ("FN", False, "FN"),
+        ("TN", False, "TN"),
         ("unsure", True, "unsure"),
         # Blind: the person speaks of the picture, the prediction makes it right or wrong.
         ("defect", True, "TP"),
@@ -75,8 +83,41 @@ def test_a_flag_records_picture_prediction_and_person(store, batch, subject):
         ("no_defect", False, "TN"),
     ],
 )
-def test_what_is_stored_depends_on_what_was_predicted(choice, alarm, stored):
+def test_a_verdict_is_stored_by_its_name_and_a_blind_one_by_what_was_predicted(
+    choice, alarm, stored
+):
     assert verdict_of(choice, alarm) == stored
+
+
+@pytest.mark.parametrize(
+    ("choice", "alarm"), [("FP", False), ("TP", False), ("FN", True), ("TN", True)]
+)
+def test_a_verdict_that_does_not_fit_the_prediction_is_refused_not_turned_round(choice, alarm):
+    with pytest.raises(InputError, match="an alarm" if alarm else "normal"):
+        verdict_of(choice, alarm)
+
+
+def test_what_the_page_read_before_the_threshold_moved_is_not_stored_as_its_opposite(
+    services, store, batch
+):
+    batch.threshold = Threshold(value=0.99, source="manual")
+    subject = batch_subject(batch)
+    assert subject is not None
+    assert subject.state == "pass"
+    said = bar.said_after(services, lambda: subject, data(subject, "TP"))
+    assert "called normal" in said
+    assert 'data-state="pass"' in said
+    assert store.current() == []
+    bar.said_after(services, lambda: subject, data(subject, "TN"))
+    assert [a.verdict for a in store.current()] == ["TN"]
+
+
+def test_a_picture_to_review_is_an_alarm_and_one_without_a_score_is_judged_blind(batch, subject):
+    batch.threshold = Threshold(value=0.97, source="manual", review_band=3.0)
+    to_review = batch_subject(batch)
+    assert to_review is not None
+    assert (to_review.predicted, to_review.state) == ("REVIEW", "alarm")
+    assert dataclasses.replace(subject, score=None).state == "blind"
 
 
 @pytest.mark.parametrize(
@@ -126,9 +167,9 @@ def test_another_picture_shown_by_now_is_not_flagged(store, subject):
 def test_a_second_page_does_not_overwrite_what_it_has_not_seen(store, subject):
     first = save(store, subject)
     with pytest.raises(InputError, match="was judged in your name"):
-        save(store, subject, "correct")
+        save(store, subject, "TP")
     assert store.current() == [first]
-    second = save(store, subject, "correct", seen=first.event_id)
+    second = save(store, subject, "TP", seen=first.event_id)
     assert [a.verdict for a in store.current()] == ["TP"]
     store.retract(second.event_id, annotator="ann")
     with pytest.raises(InputError, match="taken back"):
@@ -137,14 +178,14 @@ def test_a_second_page_does_not_overwrite_what_it_has_not_seen(store, subject):
 
 def test_two_people_do_not_disturb_each_other(store, subject):
     save(store, subject)
-    save(store, subject, "correct", annotator="bob")
+    save(store, subject, "TP", annotator="bob")
     assert {(a.annotator, a.verdict) for a in store.current()} == {("ann", "FP"), ("bob", "TP")}
 
 
 def test_a_region_survives_another_reason_but_not_another_verdict(store, subject):
     mask = np.zeros((120, 160), bool)
     mask[3:9, 4:40] = True
-    first = save(store, subject, mask=mask)
+    first = save(store, subject, region=drawn(mask))
     assert first.region_area_px == 6 * 36
     second = save(store, subject, reason="edge", seen=first.event_id)
     assert (store.mask(second) == mask).all()
@@ -152,9 +193,70 @@ def test_a_region_survives_another_reason_but_not_another_verdict(store, subject
     assert store.mask(third) is None
 
 
-def test_a_region_of_another_size_is_refused(store, subject):
-    with pytest.raises(InputError, match="160 x 120"):
-        save(store, subject, mask=np.zeros((9, 9), bool))
+def test_a_correct_alarm_takes_the_outline_on_the_screen_unless_one_was_drawn(store, batch):
+    # A speck that the map threshold marks but the smallest area hides is not on the screen.
+    detection = batch.current.detection
+    map_ = detection.model_anomaly_map.copy()
+    map_[2, 2] = 0.99
+    batch.current.detection = dataclasses.replace(detection, model_anomaly_map=map_)
+    batch.look = dataclasses.replace(batch.look, map_threshold=0.6, min_area_percent=1.0)
+    shown = batch_subject(batch)
+    assert shown is not None
+    on_screen = find(batch.current.detection, batch.look).mask
+    assert on_screen.any()
+    assert not on_screen[:10, :20].any()
+    stored = flagging.save(store, shown, flag_of(data(shown, "TP", region="screen")))
+    first = stored.annotation
+    assert stored.region == "screen"
+    assert (store.mask(first) == on_screen).all()
+    assert f"with the region on the screen ({on_screen.sum():,} px)" in bar.saved_line(stored)
+
+    # Another reason keeps it, a drawing replaces it, and T again does not rub the drawing out.
+    mask = np.eye(120, 160, dtype=bool)
+    second = save(store, shown, "TP", reason="edge", seen=first.event_id)
+    third = save(store, shown, "TP", region=drawn(mask), seen=second.event_id)
+    fourth = save(store, shown, "TP", region="screen", seen=third.event_id)
+    assert (store.mask(second) == on_screen).all()
+    assert (store.mask(third) == mask).all()
+    assert (store.mask(fourth) == mask).all()
+    # A cleared drawing says that no region is meant; undo brings the drawn one back.
+    fifth = save(store, shown, "TP", region=drawn(mask & False), seen=fourth.event_id)
+    assert (fifth.region_kind, fifth.region_area_px) == ("none", None)
+    store.undo(fifth.event_id, annotator="ann")
+    assert (store.mask(store.current()[0]) == mask).all()
+
+
+@pytest.mark.parametrize("choice", ["FP", "unsure"])
+def test_only_a_correct_alarm_takes_the_outline(store, subject, choice):
+    assert save(store, subject, choice, region="screen").region_kind == "none"
+
+
+def test_without_an_outline_a_correct_alarm_has_no_region(store, subject):
+    for change in ({"map_threshold": 1.0}, {"map_threshold": None}, {"anomaly_map": lambda: None}):
+        plain = dataclasses.replace(subject, **change)
+        stored = flagging.save(store, plain, flag_of(data(plain, "TP", region="screen")))
+        assert (stored.region, stored.annotation.region_kind) == ("", "none")
+        store.retract(stored.annotation.event_id, annotator="ann")
+
+
+@pytest.mark.parametrize(
+    ("region", "said"),
+    [
+        ({}, "cannot be read"),
+        ({"counts": 3}, "cannot be read"),
+        ({"counts": "0", "width": 160, "height": 120}, "cannot be read"),
+        ({"counts": "\x00", "width": 160, "height": 120}, "cannot be read"),
+        ({"counts": "é" * 9, "width": 160, "height": 120}, "cannot be read"),
+        ({"counts": "0" * 2_000_001, "width": 160, "height": 120}, "2,000,001 characters"),
+        (drawn(np.zeros((9, 9), bool)), "160 x 120"),
+        (drawn(np.zeros((160, 120), bool)), "160 x 120"),
+        ({"counts": "0", "width": [9] * 99, "height": "x" * 9999}, "160 x 120"),
+    ],
+)
+def test_a_region_that_does_not_fit_or_cannot_be_read_is_refused(store, subject, region, said):
+    with pytest.raises(InputError, match=said) as refused:
+        save(store, subject, region=region)
+    assert len(str(refused.value)) < 400
     assert store.current() == []
 
 
@@ -165,51 +267,23 @@ def test_the_image_is_kept_only_when_the_person_agreed(store, subject):
     assert (store.image(subject.pixel_sha256) == subject.pixels()).all()
 
 
-def layers(alpha: np.ndarray) -> dict:
-    rgba = np.zeros((*alpha.shape, 4), np.uint8)
-    rgba[..., 3] = alpha
-    return {"background": None, "layers": [Image.fromarray(rgba)], "composite": None}
-
-
-def test_the_editor_starts_with_what_was_predicted_and_gives_it_back(subject):
-    value, radius = region.editor_value(subject, None)
-    assert value["background"].size == (160, 120)
-    assert radius >= 3
-    mask = region.mask_of(value, subject.size)
+def test_drawing_starts_with_what_was_predicted_or_stored_and_blind_with_nothing(
+    services, store, subject
+):
+    start = region.start_of(subject, None)
+    assert (start["subject"], start["width"], start["height"]) == (subject.id, 160, 120)
+    mask = region.mask_of(start, subject.size)
     assert (mask == region.predicted_mask(subject)).all()
     assert mask[40:60, 50:70].all()
     assert not mask[:10].any()
+    assert not region.mask_of(region.start_of(subject, None, blind=True), subject.size).any()
     stored = np.eye(120, 160, dtype=bool)
-    value, _ = region.editor_value(subject, stored)
-    assert (region.mask_of(value, subject.size) == stored).all()
-
-
-@pytest.mark.parametrize("value", [None, 3, {}, {"layers": None}, {"layers": ["/etc/passwd"]}])
-def test_an_editor_that_sent_nonsense_is_refused(subject, value):
-    with pytest.raises(InputError, match="region"):
-        region.mask_of(value, subject.size)
-
-
-def test_layers_of_another_size_are_never_stretched(subject):
-    with pytest.raises(InputError, match="160 x 120"):
-        region.mask_of(layers(np.full((500, 9), 255, np.uint8)), subject.size)
-
-
-def test_faint_paint_counts_and_none_is_an_empty_region(subject):
-    alpha = np.zeros((120, 160), np.uint8)
-    alpha[5, 5] = 127
-    assert region.mask_of(layers(alpha), subject.size).sum() == 1
-    assert not region.mask_of({"layers": []}, subject.size).any()
-
-
-def test_very_large_pictures_are_edited_smaller_and_scaled_back():
-    assert region.edit_size((8000, 4000)) == (4096, 2048)
-    alpha = np.zeros((4096, 2048), np.uint8)
-    alpha[:2048] = 255
-    mask = region.mask_of(layers(alpha), (8000, 4000))
-    assert mask.shape == (8000, 4000)
-    assert mask[:4000].all()
-    assert not mask[4000:].any()
+    save(store, subject, region=drawn(stored))
+    said = bar.region_html(services, subject, {"annotator": "ann"}, blind=True)
+    assert f'data-counts="{escape(rle_text(stored))}"' in said
+    assert f'data-counts="{escape(rle_text(mask))}"' in bar.region_html(services, subject, None)
+    with pytest.raises(InputError, match="no judged picture"):
+        bar.region_html(services, None, {})
 
 
 def test_the_bar_says_what_was_saved_and_escapes_what_people_typed(services, store, subject):
@@ -253,13 +327,13 @@ def test_every_row_of_a_batch_can_be_flagged(services, upload, store):
     do.start(key, "", "tile", "lite", 0.5, Look())
     screen = list(do.run(key))[-1]
     assert screen["listing"].count("data-flag-choice") == 2
-    assert 'data-flag-choice="missed"' in screen["listing"]
+    assert 'data-flag-choice="FN"' in screen["listing"]
     row = do.subject(key, 1)
     assert row is not None
     shown = bar.said_after(
         services,
         lambda: do.subject(key),
-        data(row, "missed"),
+        data(row, "FN"),
         listed=lambda: do.subject(key, 1),
     )
     assert "calm.png" in shown
@@ -305,16 +379,3 @@ def test_the_id_of_a_subject_changes_with_what_is_judged(subject):
     other = dataclasses.replace(subject, class_name="nut")
     assert len(subject.id) == 24
     assert other.id != subject.id
-
-
-def test_a_giant_layer_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    Image.new("1", (8000, 8000)).save(tmp_path / "giant.png")
-
-    def decoded(*_: object) -> None:
-        raise AssertionError("it was decoded")
-
-    monkeypatch.setattr(Image.Image, "convert", decoded)
-    with Image.open(tmp_path / "giant.png") as giant, pytest.raises(InputError, match="8000"):
-        region.mask_of({"layers": [giant]}, (120, 160))
-    with pytest.raises(InputError, match="read"):
-        region.mask_of({"layers": [str(tmp_path / "giant.png")]}, (8000, 8000))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adaclip.annotations.masks import rle_text
 from adaclip.annotations.store import AnnotationStore
 from adaclip.config import TrainConfig
 from adaclip.training.trainer import train
@@ -41,12 +42,12 @@ def test_flags_become_a_folder_that_is_trained_on_for_an_epoch(tmp_path: Path) -
         assert subject is not None
         sent = {"annotator": "ann", "subject": subject.id, "seen": "", "keep": True}
         if n % 2:
-            do.judge(key, sent | {"choice": "false_alarm", "reason": "print"})
+            do.judge(key, sent | {"choice": "FP", "reason": "print"})
         else:
-            rgba = np.zeros((96, 96, 4), np.uint8)
-            rgba[20:60, 22:62, 3] = 127
-            region = {"layers": [Image.fromarray(rgba)]}
-            do.judge(key, sent | {"choice": "correct"}, region, with_region=True)
+            mask = np.zeros((96, 96), bool)
+            mask[20:60, 22:62] = True
+            region = {"height": 96, "width": 96, "counts": rle_text(mask)}
+            do.judge(key, sent | {"choice": "TP", "region": region})
 
     screen = DeskActions(services).export("tree")
     with zipfile.ZipFile(screen["carrier"]) as archive:
