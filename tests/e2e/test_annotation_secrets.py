@@ -91,18 +91,17 @@ def test_a_file_named_in_the_data_of_an_event_is_not_read(guarded_page):
             assert client.get(f"{url}/config").status_code == 401
             assert client.post(f"{url}/login", data=USER).is_success
         config = client.get(f"{url}/config").json()
-        editors = {c["id"] for c in config["components"] if c["type"] == "imageeditor"}
-        events = [d for d in config["dependencies"] if editors & set(d["inputs"])]
+        takers = {c["id"] for c in config["components"] if c["type"] == "uploadbutton"}
+        events = [d for d in config["dependencies"] if takers & set(d["inputs"])]
         assert events
         named = {"path": str(secrets[0]), "meta": {"_type": "gradio.FileData"}}
         for event in events:
-            drawn = {"background": named, "layers": [named], "composite": named}
-            data = [drawn if place in editors else "" for place in event["inputs"]]
+            data = [named if place in takers else "" for place in event["inputs"]]
             body = {
                 "fn_index": event["id"],
                 "data": data,
                 "session_hash": session,
-                "event_data": {"choice": "false_alarm", "annotator": "ann", "subject": "x"},
+                "event_data": {"choice": "FP", "annotator": "ann", "region": named},
             }
             assert client.post(f"{url}/gradio_api/queue/join", json=body).is_success
             with client.stream(

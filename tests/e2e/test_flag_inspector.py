@@ -10,7 +10,8 @@ import pytest
 from adaclip.annotations.store import AnnotationStore
 from tests.demo.stub import stub_services
 from tests.e2e.conftest import launched
-from tests.e2e.test_annotate_browser import browsers, open_page, said  # noqa: F401 - fixtures
+from tests.e2e.drawing import contained, start_drawing, stroke
+from tests.e2e.test_annotate_browser import browser, open_page, said  # noqa: F401 - fixtures
 from tests.e2e.test_benchmark_browser import write_pictures, write_runs
 
 pytestmark = pytest.mark.browser
@@ -68,6 +69,21 @@ def test_a_picture_in_the_inspector_is_flagged_with_a_key_and_undone(bench, open
     page.keyboard.press("u")
     said(page, "Taken back", "bench")
     assert store.current() == [row]
+
+    # A region is drawn over the picture that is looked at.
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#flag-bench [data-choice=FP][aria-pressed=true]:visible")
+    page.wait_for_selector("#bench-inspector figure .ground img")
+    start_drawing(page)
+    ground = page.locator("#bench-inspector figure .ground").first.bounding_box()
+    stroke(page, contained(ground, (90, 60)), (10, 50), (80, 50))
+    page.keyboard.press("f")
+    said(page, "False alarm, edge or contour, region", "bench")
+    [row] = store.current()
+    mask = store.mask(row)
+    assert mask.shape == (60, 90)
+    assert mask[50, 10:80].all()
+    assert not mask[56:].any()
 
     # It is there again for whoever opens the picture by its address.
     page.goto(f"{url}/?tab=benchmark&run=lite-box&image={first}")
