@@ -36,7 +36,7 @@ STYLES = (
     "results.css",
     "benchmark_page.css",
 )
-SCRIPTS = ("dom.js", "region.js")  # in the head: there before any component's own
+SCRIPTS = ("dom.js", "region_mask.js", "region.js")  # in the head: there before any component's own
 
 
 # Label -> what lays a tab out. They are wired in build_ui, since they know of one another: a

@@ -1,9 +1,8 @@
 // A region drawn by hand over the picture one looks at, in place. In the page's head.
 //
-// The mask has the picture's own size, however small the picture is shown, and is kept column by
-// column, as run lengths are counted. A stroke touches and redraws its own surroundings only. The
-// view is in shares of the layer's box, so the browser's zoom and the screen's density do not
-// matter. `panel` holds the tools; `layer` is moved over `stage` while it is open.
+// The mask (region_mask.js) has the picture's own size, however small the picture is shown. A
+// stroke touches and redraws its own surroundings only. The view is in shares of the layer's box,
+// so the browser's zoom and the screen's density do not matter. `panel` holds the tools; `layer` is moved over `stage` while it is open.
 window.regionEditor = (layer, panel) => {
   const canvas = layer.querySelector("canvas");
   const photo = layer.querySelector("img");
@@ -14,7 +13,7 @@ window.regionEditor = (layer, panel) => {
   const FILL = 0x804646ff, EDGE = 0xff3535f0;  // alpha, blue, green, red
   const KEPT = { drawings: 3, strokes: 60, bytes: 96e6 };
   const drawings = new Map();  // by subject, so that closing loses nothing
-  let now = null;              // the drawing that is open: { subject, width, height, mask, past, … }
+  let now = null;              // the drawing that is open: { subject, width, height, pixels, past, … }
   let view = { left: 0, top: 0, width: 1, height: 1 };
   let whole = view;            // the view in which the picture just fits
   let erasing = false;
@@ -22,44 +21,22 @@ window.regionEditor = (layer, panel) => {
   let stage = () => null;
 
   // The mask.
-  const box = () => ({ x0: Infinity, y0: Infinity, x1: -1, y1: -1 });
-  function stamp(x0, y0, x1, y1) {
-    const { width, height, mask, touched } = now;
-    const r = radius(), dx = x1 - x0, dy = y1 - y0, length = Math.hypot(dx, dy);
-    const [nx, ny] = length ? [(-dy / length) * r, (dx / length) * r] : [0, 0];
-    const corners = [[x0 + nx, y0 + ny], [x1 + nx, y1 + ny], [x1 - nx, y1 - ny], [x0 - nx, y0 - ny]];
-    const first = Math.max(0, Math.floor(Math.min(x0, x1) - r));
-    const last = Math.min(width - 1, Math.ceil(Math.max(x0, x1) + r));
-    for (let x = first; x <= last; x++) {
-      // Two discs and the rectangle between them are convex: one run of pixels in each column.
-      let low = Infinity, high = -Infinity;
-      for (const [cx, cy] of [[x0, y0], [x1, y1]]) {
-        const half = r * r - (x + 0.5 - cx) ** 2;
-        if (half < 0) continue;
-        low = Math.min(low, cy - Math.sqrt(half));
-        high = Math.max(high, cy + Math.sqrt(half));
-      }
-      for (let i = 0; length && i < 4; i++) {
-        const [ax, ay] = corners[i], [bx, by] = corners[(i + 1) % 4];
-        const share = (x + 0.5 - ax) / (bx - ax);
-        if (!(share >= 0 && share <= 1)) continue;
-        low = Math.min(low, ay + share * (by - ay));
-        high = Math.max(high, ay + share * (by - ay));
-      }
-      const from = Math.max(0, Math.ceil(low - 0.5)), to = Math.min(height - 1, Math.floor(high - 0.5));
-      if (from > to) continue;
-      mask.fill(erasing ? 0 : 1, x * height + from, x * height + to + 1);
-      touched.x0 = Math.min(touched.x0, x); touched.x1 = Math.max(touched.x1, x);
-      touched.y0 = Math.min(touched.y0, from); touched.y1 = Math.max(touched.y1, to);
-    }
-    paint({ x0: first, x1: last, y0: Math.min(y0, y1) - r, y1: Math.max(y0, y1) + r });
+  function stamp(from, to) {
+    const box = window.regionMask.stroke(now, from, to, radius(), erasing ? 0 : 1);
+    if (box.x1 < 0) return;
+    const all = now.touched;
+    now.touched = {
+      x0: Math.min(all.x0, box.x0), y0: Math.min(all.y0, box.y0),
+      x1: Math.max(all.x1, box.x1), y1: Math.max(all.y1, box.y1),
+    };
+    paint(box);
   }
-  const begin = () => { now.before.set(now.mask); now.touched = box(); };
+  const begin = () => { now.before.set(now.pixels); now.touched = { x0: Infinity, y0: Infinity, x1: -1, y1: -1 }; };
   const columns = ({ x0, x1, y0, y1 }, source, target) => {
     for (let x = x0, at = 0; x <= x1; x++, at += y1 - y0 + 1) {
       const from = x * now.height + y0;
       if (target) target.set(source.subarray(from, from + y1 - y0 + 1), at);
-      else now.mask.set(source.subarray(at, at + y1 - y0 + 1), from);
+      else now.pixels.set(source.subarray(at, at + y1 - y0 + 1), from);
     }
   };
   const cut = (part, source) => {
@@ -81,66 +58,24 @@ window.regionEditor = (layer, panel) => {
   }
   function abandon() {  // a stroke that turns out to be two fingers
     if (!now.touched) return;
-    now.mask.set(now.before);
+    now.pixels.set(now.before);
     now.touched = null;
     paint();
   }
   function swap(from, to) {
     const step = now && !now.touched && from.pop();
     if (!step) return;
-    to.push(cut(step.part, now.mask));
+    to.push(cut(step.part, now.pixels));
     columns(step.part, step.pixels);
     paint(step.part);
     tools();
   }
   function clear() {
     begin();
-    now.mask.fill(0);
+    now.pixels.fill(0);
     now.touched = { x0: 0, y0: 0, x1: now.width - 1, y1: now.height - 1 };
     end();
     paint();
-  }
-
-  // Run lengths, column by column, background first, in COCO's compressed letters.
-  function read(counts, mask) {
-    const runs = [];
-    for (let at = 0, place = 0; at < counts.length; place++) {
-      let value = 0, shift = 0, digit;
-      do {
-        digit = counts.charCodeAt(at++) - 48;
-        value |= (digit & 31) << shift;
-        shift += 5;
-      } while (digit & 32);
-      if (digit & 16 && shift < 32) value |= -1 << shift;
-      runs.push(place > 2 ? value + runs[place - 2] : value);
-    }
-    runs.reduce((from, run, place) => {
-      if (place % 2) mask.fill(1, from, from + run);
-      return from + run;
-    }, 0);
-  }
-  function written(mask) {
-    const runs = [];
-    for (let at = 0, value = 0; at < mask.length; value = 1 - value) {
-      const next = mask.indexOf(1 - value, at);
-      runs.push((next < 0 ? mask.length : next) - at);
-      at = next < 0 ? mask.length : next;
-    }
-    const letters = [];
-    runs.forEach((run, place) => {
-      let value = place > 2 ? run - runs[place - 2] : run, more = true;
-      while (more) {
-        const low = value & 31;
-        value >>= 5;
-        more = value !== (low & 16 ? -1 : 0);
-        letters.push(48 + (more ? low | 32 : low));
-      }
-    });
-    let text = "";
-    for (let at = 0; at < letters.length; at += 8192) {
-      text += String.fromCharCode(...letters.slice(at, at + 8192));
-    }
-    return text;
   }
 
   // What is seen: a tint, and a firm line along its edge. `part` is in the picture's pixels.
@@ -153,7 +88,7 @@ window.regionEditor = (layer, panel) => {
     const h = Math.min(canvas.height, Math.ceil(top + (part.y1 + 1) * down) + 2) - y0;
     if (w <= 0 || h <= 0) return;
     const image = pen.createImageData(w, h), pixels = new Uint32Array(image.data.buffer);
-    const { mask, width, height } = now;
+    const { pixels: mask, width, height } = now;
     const sample = (count, start, edge, scale, most) => Int32Array.from({ length: count + 2 }, (_, i) => {
       const at = Math.floor((start + i - 0.5 - edge) / scale);
       return at < 0 || at >= most ? -1 : at;
@@ -259,7 +194,7 @@ window.regionEditor = (layer, panel) => {
     if (event.button === 1) return;  // the middle one moves the picture
     pointer = place(share(event));
     begin();
-    stamp(...pointer, ...pointer);
+    stamp(pointer, pointer);
     brush();
   });
   canvas.addEventListener("pointermove", (event) => {
@@ -276,7 +211,7 @@ window.regionEditor = (layer, panel) => {
     const all = before && event.getCoalescedEvents?.();
     for (const one of all?.length ? all : [event]) {
       const next = place(share(one));
-      if (before) stamp(...pointer, ...next);
+      if (before) stamp(pointer, next);
       pointer = next;
     }
     brush();
@@ -302,7 +237,7 @@ window.regionEditor = (layer, panel) => {
     pointer ??= place([0.5, 0.5]);
     const by = event.shiftKey ? 1 : Math.max(1, radius());
     if (step) pointer = [pointer[0] + step[0] * by, pointer[1] + step[1] * by];
-    else { begin(); stamp(...pointer, ...pointer); end(); }
+    else { begin(); stamp(pointer, pointer); end(); }
     brush();
   });
   // What lies below has gestures of its own.
@@ -363,9 +298,9 @@ window.regionEditor = (layer, panel) => {
       if (!drawings.has(subject)) {
         if (!start) return false;
         const [width, height] = [Number(start.width), Number(start.height)];
-        const mask = new Uint8Array(width * height);
-        read(start.counts, mask);
-        drawings.set(subject, { subject, width, height, mask, before: new Uint8Array(mask.length), past: [], future: [], touched: null });
+        const pixels = new Uint8Array(width * height), before = new Uint8Array(width * height);
+        window.regionMask.read(start.counts, pixels);
+        drawings.set(subject, { subject, width, height, pixels, before, past: [], future: [], touched: null });
         if (drawings.size > KEPT.drawings) drawings.delete(drawings.keys().next().value);
       }
       now = drawings.get(subject);
@@ -377,7 +312,7 @@ window.regionEditor = (layer, panel) => {
       drawings.delete(subject);
     },
     // As it is this very moment, a stroke under way included.
-    drawn: () => ({ width: now.width, height: now.height, counts: written(now.mask) }),
+    drawn: () => ({ width: now.width, height: now.height, counts: window.regionMask.written(now.pixels) }),
     // True when the key was one of the drawing's.
     key(event) {
       const undo = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z";
