@@ -62,7 +62,9 @@ def test_a_picture_in_the_inspector_is_flagged_with_a_key_and_undone(bench, open
     page.keyboard.press("ArrowRight")
     page.wait_for_function(shown, arg=[before])
     # The bar follows what was said, a moment later.
-    page.wait_for_function("() => !document.querySelector('#flag-bench [data-choice][aria-pressed=true]')")
+    page.wait_for_function(
+        "() => !document.querySelector('#flag-bench [data-choice][aria-pressed=true]')"
+    )
     page.keyboard.press("t")
     said(page, "Correct", "bench")
     assert len(store.current()) == 2

@@ -118,8 +118,8 @@ def test_a_region_is_stored_where_it_was_drawn_at_150_percent_on_a_portrait_afte
     start_drawing(page)
     seen = contained(page.locator("#viewer").bounding_box(), (640, 360))
     stroke(page, seen, (300, 200), (340, 200))
-    page.keyboard.press("ArrowRight")
-    page.wait_for_selector(".region-layer", state="hidden")
+    page.click("#next")  # arrows move the brush meanwhile
+    page.wait_for_function("!document.querySelector('.region-on')")
     page.wait_for_function("document.querySelector('#position').innerText.includes('portrait')")
     page.wait_for_selector("#flag-detect [data-choice=FN]:not([hidden])")
     start_drawing(page)
@@ -145,7 +145,7 @@ def test_a_region_is_stored_where_it_was_drawn_at_150_percent_on_a_portrait_afte
     seen = (box["x"], box["y"], box["width"] / 360)
     stroke(page, seen, (180, 320), (181, 320))
     page.keyboard.press("n")
-    page.wait_for_selector(".region-layer", state="hidden")
+    page.wait_for_function("!document.querySelector('.region-on')")
     [row] = stored(server, 1)
     more = AnnotationStore(server.folder).mask(row) & ~mask
     expected = [180 - half, 181 + half, 320 - half, 320 + half]
@@ -233,10 +233,17 @@ def test_every_tool_of_the_drawing_does_what_it_says(server, open_page, shapes):
     # Closing keeps the drawing, and the picture below is itself again.
     page.click("[data-tool=clear]")
     page.keyboard.press("Escape")
-    assert page.locator(".region-layer").is_hidden()
+    assert page.locator(LAYER).count() == 0
     page.click("#flag-detect .flag-draw")
     page.wait_for_selector(LAYER)
     assert painted(page) == 0
     page.click("[data-tool=close]")
     assert page.get_attribute("#flag-detect .flag-draw", "aria-expanded") == "false"
     stored(server, 0)
+
+    # What was filled in is stored to the pixel.
+    page.keyboard.press("b")
+    page.keyboard.press("z")
+    page.keyboard.press("f")
+    area = page.locator("#regions tbody td").nth(1).inner_text()
+    said(page, f"False alarm, region ({area} px)")
