@@ -81,7 +81,7 @@ def main() -> None:
         report("detect it", *counted(run)[:2])
         shown = detect.subject(key)
         assert shown is not None
-        given = {"choice": "false_alarm", "annotator": "A", "subject": shown.id}
+        given = {"choice": "FP", "annotator": "A", "subject": shown.id}
         flag = counted(lambda: said_after(services, lambda: detect.subject(key), given))
         assert "problem" not in flag[2], flag[2]
         report("flag it", *flag[:2])
