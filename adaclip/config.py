@@ -36,7 +36,7 @@ class _FromMapping:
         for field in dataclasses.fields(cls):  # type: ignore[arg-type]
             if field.name in frozen and not _is_like(frozen[field.name], field.default):
                 raise CheckpointError(
-                    f"{cls.__name__} field {field.name} cannot be {frozen[field.name]!r}: "
+                    f"{cls.__name__} field {field.name} cannot be {frozen[field.name]!r:.60}: "
                     "the file is damaged; get it again"
                 )
         return cls(**frozen)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+import threading
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from adaclip.checkpoints.ensembles import ensemble_of
 from adaclip.checkpoints.metadata import METADATA_KEY, read_header, read_metadata
 from adaclip.checkpoints.published import (
     BACKBONES,
@@ -24,8 +26,8 @@ from adaclip.checkpoints.published import (
 )
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
-from adaclip.logits import logit, sigmoid
 from adaclip.storage.atomic import recorded_sha256
+from adaclip.storage.folders import folder_state
 from adaclip.types import CheckpointInfo, Threshold
 
 __all__ = [
@@ -47,6 +49,10 @@ DEFAULT_MAP_THRESHOLD = 0.5
 
 _LITE = Path(__file__).resolve().parent.parent / "weights" / "lite.safetensors"
 _SUFFIXES = (".safetensors", ".pth")
+# Backbone named by the caller, None for most -> the state of the folders, and what was found.
+_catalogue: dict[str | None, tuple[tuple[object, ...], list[CheckpointInfo]]] = {}
+_catalogue_lock = threading.Lock()
+_MOST_LISTS = 8
 
 
 def weights_home() -> Path:
@@ -58,9 +64,10 @@ def catalogue() -> list[CheckpointInfo]:
     """Every known checkpoint, on this machine or not; a bad file never stops the list.
 
     `details` holds: `file`; `includes_backbone`; `backbone_path` (None while missing); `note`, to
-    be shown to the user; `error`, for a file that cannot be used.
+    be shown to the user; `error`, for a file that cannot be used. The files are read again only
+    when one of the folder's was added, removed or changed. For any thread.
     """
-    return _entries(None)
+    return list(_cached_entries(None))
 
 
 def find(
@@ -179,7 +186,7 @@ def _lookup(
     checkpoint: str, backbone_weights: str | Path | None, allow_paths: bool
 ) -> CheckpointInfo:
     """The entry of that id, the ensemble of those ids, or the file at that path."""
-    entries = _entries(backbone_weights)
+    entries = _cached_entries(backbone_weights)
     by_id = {entry.id: entry for entry in entries}
     if checkpoint in by_id:
         return by_id[checkpoint]
@@ -210,6 +217,18 @@ def _at_path(
     path = path.resolve()
     same = (entry for entry in entries if Path(entry.details["file"] or "").resolve() == path)
     return next(same, None) or _entry_of(path, str(path), backbone_weights)
+
+
+def _cached_entries(backbone_weights: str | Path | None) -> list[CheckpointInfo]:
+    """`_entries`, remembered until the listing of the folder is another one."""
+    backbone = None if backbone_weights is None else str(backbone_weights)
+    asked = (backbone, *folder_state(weights_home()), *folder_state(_LITE.parent))
+    with _catalogue_lock:
+        if _catalogue.get(backbone, (None, []))[0] != asked:
+            while len(_catalogue) >= _MOST_LISTS:
+                _catalogue.pop(next(iter(_catalogue)))
+            _catalogue[backbone] = (asked, _entries(backbone_weights))
+        return _catalogue[backbone][1]
 
 
 def _entries(backbone_weights: str | Path | None) -> list[CheckpointInfo]:
@@ -341,56 +360,10 @@ def _located(
 
 
 def _ensemble(members: Sequence[CheckpointInfo]) -> CheckpointInfo:
-    """The mean of the members' margins, so thresholds are averaged in logits too.
-
-    `path` is the first member's: an ensemble has no file of its own.
-    """
-    thresholds = list(dict.fromkeys(member.threshold for member in members))
-    threshold = thresholds[0]
-    if len(thresholds) > 1:
-        threshold = Threshold(
-            value=_mean_in_logits([member.threshold.value for member in members]),
-            source="mean of the members' thresholds, not calibrated for the ensemble",
-            review_band=max(member.threshold.review_band for member in members),
-        )
-    identity = "+".join(member.id for member in members)
-    present = all(member.present for member in members)
-    sizes = [member.size_bytes for member in members if member.size_bytes is not None]
-    details: dict[str, object] = {"file": None, "includes_backbone": False, "backbone_path": None}
-    details |= {
-        name: " ".join(dict.fromkeys(m.details[name] for m in members if name in m.details))
-        for name in ("note", "error")
-        if any(name in member.details for member in members)
-    }
-    return CheckpointInfo(
-        id=identity,
-        title=_joined_title([member.title for member in members]),
-        backbone=" + ".join(dict.fromkeys(member.backbone for member in members)),
-        trained_on=tuple(dict.fromkeys(key for m in members for key in m.trained_on)),
-        threshold=threshold,
-        map_threshold=_mean_in_logits([member.map_threshold for member in members]),
-        licence=" + ".join(dict.fromkeys(member.licence for member in members)),
-        path=members[0].path if present else None,
-        size_bytes=sum(sizes) if len(sizes) == len(members) else None,
-        how_to_get="" if present else _how_to_get(identity, members),
-        members=tuple(member.id for member in members),
-        details=details,
-    )
-
-
-def _joined_title(titles: Sequence[str]) -> str:
-    """ "A · x" and "A · y" become "A · mean of x and y"."""
-    heads, tails = zip(*(title.rpartition(" · ")[::2] for title in titles), strict=True)
-    if heads[0] and len(set(heads)) == 1:
-        return f"{heads[0]} · mean of {' and '.join(tails)}"
-    return f"Mean of {' and '.join(titles)}"
-
-
-def _mean_in_logits(values: Sequence[float]) -> float:
-    """0-1; the ends, whose logits are infinite, are moved in by a millionth."""
-    if len(set(values)) == 1:
-        return values[0]
-    return sigmoid(sum(logit(value, within=1e-6) for value in values) / len(values))
+    """An ensemble's entry, with what is to be done for members that are not here."""
+    info = ensemble_of(members)
+    how = "" if info.present else _how_to_get(info.id, members)
+    return dataclasses.replace(info, how_to_get=how)
 
 
 def _readable(name: str) -> str:

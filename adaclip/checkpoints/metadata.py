@@ -14,14 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adaclip.checkpoints.limits import check_ranges
 from adaclip.config import ModelConfig, PreprocessingConfig
 from adaclip.errors import CheckpointError
 
 FORMAT = 1
 METADATA_KEY = "adaclip"
 
-# The format's own limit; a longer header is not a header.
-_MAX_HEADER_BYTES = 100_000_000
+# The format allows four times as much, which takes seconds to read; a model has a few thousand
+# tensors, at some 150 bytes each.
+_MAX_HEADER_BYTES = 25_000_000
+_MAX_METADATA = 1_000_000
 _LENGTH_BYTES = 8
 # Logits; beyond any logit the model can reach, so a larger one is a mistake.
 _MAX_REVIEW_BAND = 200.0
@@ -50,6 +53,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
             f"{path} has no AdaCLIP metadata: it holds weights, but not how to use them; "
             "use a checkpoint saved by this project, or one of the published ones"
         )
+    if len(text) > _MAX_METADATA:
+        raise _damaged(path, f"its AdaCLIP metadata has {len(text):,} characters")
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -123,6 +128,7 @@ def _check(path: Path, metadata: dict[str, Any]) -> None:
     try:
         ModelConfig.from_mapping(metadata["model"])
         PreprocessingConfig.from_mapping(metadata["preprocessing"])
+        check_ranges(metadata)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
 

@@ -30,13 +30,16 @@ from adaclip.runs.records import (
     level_of,
     mean_of,
 )
-from adaclip.runs.results import IMAGES, RESULTS, Run, parse_results
+from adaclip.runs.results import IMAGES, LARGEST_MAP, RESULTS, Run, parse_results
 from adaclip.runs.rows import is_map_file, read_table
 from adaclip.storage.atomic import write_bytes
 from adaclip.types import Threshold
 
 _LARGEST = 4 * 1024**3
 _LARGEST_TEXT = 256 * 1024**2
+# Maps hardly shrink when packed, rows by a factor of ten or two: what unpacks to far more than it
+# is would only fill the disk.
+_MOST_GROWTH, _ALWAYS_FINE = 50, 64 * 1024**2
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 
 
@@ -159,8 +162,20 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
             inside = path.relative_to(roots[0]).as_posix()
             if inside in (RESULTS, IMAGES) or is_map_file(inside):
                 found[inside] = entry
-    if sum(entry.file_size for entry in found.values()) > _LARGEST:
-        raise StoreError(f"{name}: unpacks to more than {_LARGEST >> 30} GB; leave the maps out")
+    for inside, entry in found.items():
+        largest = LARGEST_MAP if is_map_file(inside) else _LARGEST_TEXT
+        if entry.file_size > largest:
+            raise StoreError(
+                f"{name}: {inside} unpacks to more than {largest >> 20} MB; that is no file of a "
+                "run: export the run again, or leave the maps out"
+            )
+    packed = sum(entry.compress_size for entry in found.values())
+    largest = min(_LARGEST, _MOST_GROWTH * packed + _ALWAYS_FINE)
+    if sum(entry.file_size for entry in found.values()) > largest:
+        raise StoreError(
+            f"{name}: unpacks to more than {largest >> 20:,} MB, which no run of its size does; "
+            "export the run again, or leave the maps out"
+        )
     return found
 
 

@@ -17,6 +17,8 @@ from adaclip.runs.rows import complete_part, empty_table, is_map_file, read_tabl
 from adaclip.types import Threshold
 
 RESULTS, IMAGES, MAPS, WORK = "results.json", "images.csv", "maps", "work"
+# Two maps of 2048 x 2048 and the mask of a very large picture.
+LARGEST_MAP = 128 * 1024 * 1024
 _LARGEST_RESULTS = 32 * 1024 * 1024
 
 
@@ -136,6 +138,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a map file; None when there is none. Raises StoreError when it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            # A packed array may unpack to anything; its size stands beside its name.
+            if sum(entry.file_size for entry in stored.zip.infolist()) > LARGEST_MAP:
+                raise ValueError(f"it unpacks to more than {LARGEST_MAP >> 20} MB")
             return {key: stored[key] for key in stored.files}
     except FileNotFoundError:
         return None

@@ -12,6 +12,24 @@ def data_home() -> Path:
     return Path(os.path.expanduser(os.environ.get("ADACLIP_DATA") or default))
 
 
+def folder_state(folder: Path) -> tuple[object, ...]:
+    """Something that changes whenever a file directly in a folder is added, removed or changed."""
+    found: list[object] = [str(folder)]
+    try:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                try:
+                    facts = entry.stat()
+                except OSError:  # a link that leads nowhere
+                    facts = entry.stat(follow_symlinks=False)
+                found.append(
+                    (entry.name, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+                )
+    except OSError:
+        found.append("no such folder, or one that cannot be listed")
+    return tuple(found)
+
+
 def runs_home() -> Path:
     """Evaluation runs, a folder each."""
     return data_home() / "runs"

@@ -6,6 +6,7 @@ import os
 import re
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -328,3 +329,37 @@ def test_the_messages_name_ids_fit_for_a_shell(home: Path) -> None:
     content = safetensors(METADATA | {"includes_backbone": False})
     (home / "a b; rm.safetensors").write_bytes(content)
     assert re.search(r"fetch 'a b; rm'`", by_id()["a b; rm"].how_to_get)
+
+
+def test_a_catalogue_is_read_once_until_the_folder_changes(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+    real = catalogue.read_metadata
+    monkeypatch.setattr(catalogue, "read_metadata", lambda path: reads.append(path) or real(path))
+    first = catalogue.catalogue()
+    reads.clear()
+    assert catalogue.catalogue() == first
+    assert reads == []
+    (home / "mine.safetensors").write_bytes(safetensors(METADATA))
+    assert "mine" in {info.id for info in catalogue.catalogue()}
+    assert reads
+    (home / "mine.safetensors").write_bytes(safetensors(METADATA | {"title": "Yours"}))
+    assert "Yours" in {info.title for info in catalogue.catalogue()}
+    (home / "mine.safetensors").unlink()
+    listed = catalogue.catalogue()
+    assert listed == first
+    listed.clear()  # a list of the caller's own
+    assert catalogue.catalogue() == first
+
+
+def test_many_threads_get_one_catalogue(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    real = catalogue.read_metadata
+    monkeypatch.setattr(catalogue, "read_metadata", lambda path: reads.append(path) or real(path))
+    for number in range(3):
+        (home / f"{number}.safetensors").write_bytes(safetensors(METADATA))
+    with ThreadPoolExecutor(8) as pool:
+        lists = [done.result() for done in [pool.submit(catalogue.catalogue) for _ in range(24)]]
+    assert all(each == lists[0] for each in lists)
+    assert len([path for path in reads if path.parent == home]) == 3

@@ -24,6 +24,7 @@ from adaclip.runs import (
     list_runs,
     read_run,
 )
+from adaclip.runs import results as run_results
 from adaclip.runs.records import ClassResults, LevelResults, RunResults, mean_of
 from adaclip.runs.rows import complete_part, decode, encode, header_line, read_table
 from tests.runs.samples import change, class_entry, header, row, write_run
@@ -391,3 +392,33 @@ def test_what_is_no_run_is_refused_and_leaves_nothing(
     with pytest.raises(StoreError, match="unpacks to more"):
         import_run(tmp_path / "whole.zip", tmp_path / "runs")
     assert not list((tmp_path / "runs").iterdir())
+
+
+def test_an_archive_that_unpacks_to_far_more_than_it_is_is_refused_before_it_does(
+    tmp_path: Path,
+) -> None:
+    results = (write_run(tmp_path / "run").folder / "results.json").read_bytes()
+    empty = bytes(9 * 1024**2)
+    for name, members in (
+        ("many maps", {f"maps/{n:06d}.npz": empty for n in range(8)}),
+        ("one map", {"maps/000000.npz": bytes(exchange.LARGEST_MAP + 1)}),
+    ):
+        bomb = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("run/results.json", results)
+            for member, data in members.items():
+                archive.writestr(f"run/{member}", data)
+        assert bomb.stat().st_size < 1024**2
+        with pytest.raises(StoreError, match=f"{name}.zip: .*unpacks to more than"):
+            import_run(bomb, tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_map_that_unpacks_to_more_than_any_map_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "000000.npz", margin=np.zeros((600, 600), np.float32))
+    assert run_results.load_arrays(tmp_path / "000000.npz")["margin"].shape == (600, 600)
+    monkeypatch.setattr(run_results, "LARGEST_MAP", 1024**2)
+    with pytest.raises(StoreError, match="unpacks to more than 1 MB"):
+        run_results.load_arrays(tmp_path / "000000.npz")
