@@ -79,7 +79,7 @@ class PictureFinder:
                     drawn = benchmark_set.draw(row.rel_path).image
                     if pixel_sha256(drawn) == row.pixel_sha256:
                         return drawn
-            for path in self._places(row):
+            for path in self.places(row):
                 with suppress(AdaClipError):
                     pixels = read_image(path)
                     if pixel_sha256(pixels) == row.pixel_sha256:
@@ -93,7 +93,7 @@ class PictureFinder:
                 return True
             if row.dataset == SYNTHETIC_KEY and _drawn_sha256(row.rel_path) == row.pixel_sha256:
                 return True
-            for path in self._places(row):
+            for path in self.places(row):
                 with suppress(AdaClipError, OSError):
                     facts = path.stat()
                     known = _file_pixels(path, facts.st_mtime_ns, facts.st_size)
@@ -101,7 +101,7 @@ class PictureFinder:
                         return True
         return False
 
-    def _places(self, row: Annotation) -> Iterator[Path]:
+    def places(self, row: Annotation) -> Iterator[Path]:
         """Files that may be the picture; never one outside the data folders, links included."""
         if not row.rel_path or leads_out(row.rel_path):
             return

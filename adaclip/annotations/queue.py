@@ -83,9 +83,14 @@ def ordered(items: Sequence[QueueItem], order: str, *, seed: int = 0) -> list[Qu
     return sorted(items, key=lambda item: (*sort_key(item), item.dataset, item.rel_path))
 
 
-def policy(order: str, *, seed: int = 0, blind: bool = False) -> str:
-    """How a queue was ordered, as it is stored with each annotation."""
+def policy(order: str, *, seed: int = 0, blind: bool = False, labelled: bool = True) -> str:
+    """How a queue was ordered, as it is stored with each annotation.
+
+    Where nothing is `labelled`, putting likely false alarms first is putting high scores first.
+    """
     name = f"random:{seed}" if order == "random" else order.replace("_", "-")
+    if order == "false_alarms" and not labelled:
+        name = "highest-score"
     return f"{name}+blind" if blind else name
 
 

@@ -17,7 +17,10 @@ from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
 from demo.annotate import view as annotate_view
 from demo.annotate import words
+from demo.annotate.folders import folder_pictures
+from demo.annotate.judging import Judging, describe
 from demo.annotate.review import Review, Reviews, Settings, judged_by
+from demo.annotate.sheet import hint
 from demo.annotate.sources import Pictures, Source
 from demo.batch import Stopwatch
 from demo.flag import flagging
@@ -32,8 +35,7 @@ from demo.flag.bar import (
     undone_line,
 )
 from demo.flag.flagging import Subject
-from demo.services import Services
-from demo.visitor.intake import present_checkpoint
+from demo.services import Services, checkpoint_choices
 
 Screen = dict[str, Any]
 _PACE = 0.3
@@ -54,23 +56,53 @@ class ReviewActions:
 
     # What can be reviewed.
 
-    def arrive(self, batch_key: str, source_id: Any) -> Screen:
-        """What is on offer now: runs and folders come and go."""
+    def load_view(
+        self, key: str, batch_key: str, source_id: Any, order: Any, judging: Judging
+    ) -> Screen:
+        """What is available now: runs, folders and checkpoints come and go."""
         listed = self._sources(batch_key)
         ids = [source.id for source in listed]
         chosen = source_id if source_id in ids else ids[0]
         choices = [(source.label, source.id) for source in listed]
-        return {"source": gr.Dropdown(choices=choices, value=chosen)}
-
-    def chosen(self, batch_key: str, source_id: Any, order: Any) -> Screen:
-        """Some settings are of some sources and orders only."""
-        others = [s for s in self._sources(batch_key) if s.kind == "run" and s.id != source_id]
-        compares = order == "disagreement"
-        choices = [(source.label, source.id) for source in others]
         return {
-            "other": gr.Dropdown(choices=choices, visible=compares),
+            **self.update_controls(key, batch_key, chosen, order, judging),
+            "source": gr.Dropdown(choices=choices, value=chosen),
+            "judge_checkpoint": gr.Dropdown(
+                choices=checkpoint_choices(self._services),
+                visible=self._find(batch_key, chosen).kind == "folder",
+            ),
+        }
+
+    def update_controls(
+        self, key: str, batch_key: str, source_id: Any, order: Any, judging: Judging
+    ) -> Screen:
+        """What the source will be judged with, and the settings that it and the order have."""
+        source = self._find(batch_key, source_id)
+        runs = [s for s in self._sources(batch_key) if s.kind == "run" and s.id != source_id]
+        batch = self._services.store.get(batch_key)
+        described = describe(self._services, batch, source, judging)
+        orders = words.orders(
+            labelled=described.labelled, comparable=source.kind == "run" and bool(runs)
+        )
+        order = order if order in dict(orders).values() else "false_alarms"
+        open_queue = hint(words.OPEN_QUEUE) if key else ""
+        return {
+            "judged_with": described.html + open_queue,
+            "judge_checkpoint": gr.Dropdown(visible=described.asked),
+            "judge_class": gr.Textbox(visible=described.asked, placeholder=described.class_hint),
+            "judge_threshold": gr.Textbox(
+                visible=bool(described.threshold_hint), placeholder=described.threshold_hint
+            ),
+            "order": gr.Dropdown(choices=orders, value=order),
+            "other": gr.Dropdown(
+                choices=[(run.label, run.id) for run in runs], visible=order == "disagreement"
+            ),
             "seed": gr.Number(visible=order == "random"),
         }
+
+    def _find(self, batch_key: str, source_id: Any) -> Source:
+        batch = self._services.store.get(batch_key)
+        return annotate_sources.find_source(self._services, batch, source_id)
 
     # A queue.
 
@@ -81,32 +113,37 @@ class ReviewActions:
         other_id: Any,
         settings: Settings,
         person: Any,
-        checkpoint_id: Any,
-        class_name: Any,
+        judging: Judging,
     ) -> Iterator[Screen]:
         """Open a queue at the first picture this person has not judged.
 
         A folder's pictures are judged first, with progress; closing the generator stops that.
         """
         name = flagging.checked_name(person)
-        source = annotate_sources.find_source(
-            self._services, self._services.store.get(batch_key), source_id
-        )
+        source = self._find(batch_key, source_id)
         if source.kind == "folder":
             pictures = None
-            for pictures in self._folder(source, checkpoint_id, class_name):
+            for pictures in self._folder(source, judging):
                 if not isinstance(pictures, Pictures):
                     yield pictures
             assert isinstance(pictures, Pictures)
         else:
-            pictures = self._pictures(source, batch_key, other_id, settings)
+            pictures = self._pictures(source, batch_key, other_id, settings, judging)
         review = Review(self._store, pictures, settings, name)
         key = self._reviews.add(review)
         running = {"start": gr.Button(visible=True), "stop": gr.Button(visible=False)}
-        yield {"key": key, **running, **self._filters(review), **self.show(review)}
+        batch = self._services.store.get(batch_key)
+        described = describe(self._services, batch, source, judging)
+        yield {
+            "key": key,
+            "judged_with": described.html,
+            **running,
+            **self._filters(review),
+            **self.show(review),
+        }
 
     def _pictures(
-        self, source: Source, batch_key: str, other_id: Any, settings: Settings
+        self, source: Source, batch_key: str, other_id: Any, settings: Settings, judging: Judging
     ) -> Pictures:
         if source.kind == "kept":
             return annotate_sources.kept_pictures(self._services)
@@ -114,27 +151,25 @@ class ReviewActions:
         if source.kind == "session":
             if settings.order == "disagreement":
                 raise InputError(NEEDS_SECOND_RUN)
-            return annotate_sources.session_pictures(batch)
+            return annotate_sources.session_pictures(batch, judging.value)
         other = None
         if settings.order == "disagreement":
             if not other_id:
                 raise InputError(NEEDS_SECOND_RUN)
             other = annotate_sources.find_source(self._services, batch, other_id).value
-        return annotate_sources.run_pictures(self._services, source.value, other)
+        return annotate_sources.run_pictures(self._services, source.value, other, judging.value)
 
-    def _folder(
-        self, source: Source, checkpoint_id: Any, class_name: Any
-    ) -> Iterator[Screen | Pictures]:
-        info = present_checkpoint(self._services, str(checkpoint_id))
-        default = " ".join(str(class_name or "").split())[:80] or self._services.defaults.class_name
-        watch, told = Stopwatch(), -_PACE
+    def _folder(self, source: Source, judging: Judging) -> Iterator[Screen | Pictures]:
+        info = judging.checkpoint(self._services)
+        asked, cut = judging.asked_class(), judging.cut(info.threshold)
+        watch, shown = Stopwatch(), -_PACE
         buttons = {"start": gr.Button(visible=False), "stop": gr.Button(visible=True)}
         yield {**buttons, "stage": annotate_view.busy_stage(words.LOADING, 0.0)}
-        for step in annotate_sources.folder_pictures(self._services, source.value, info, default):
+        for step in folder_pictures(self._services, source.value, info, asked, cut):
             if isinstance(step, Pictures):
                 yield step
-            elif watch.seconds - told >= _PACE:
-                told = watch.seconds
+            elif watch.seconds - shown >= _PACE:
+                shown = watch.seconds
                 text = words.looking(*step)
                 yield {"stage": annotate_view.busy_stage(text, step[0] / step[1])}
 

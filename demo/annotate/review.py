@@ -110,7 +110,8 @@ class Review:
     def policy(self) -> str:
         """As it is stored with each annotation."""
         chosen = self.settings
-        return policy(chosen.order, seed=chosen.seed, blind=chosen.blind)
+        labelled = self.pictures.labelled
+        return policy(chosen.order, seed=chosen.seed, blind=chosen.blind, labelled=labelled)
 
     @property
     def item(self) -> QueueItem:

@@ -5,8 +5,9 @@ A source is chosen by an id that this server made up; its path never leaves the 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,17 @@ import numpy as np
 from adaclip.annotations.queue import QueueItem
 from adaclip.annotations.store import Annotation
 from adaclip.checkpoints.catalogue import fingerprint
-from adaclip.data.folders import collect_image_paths
-from adaclip.data.images import load_image, pixel_sha256
-from adaclip.data.samples import load_samples
-from adaclip.errors import AdaClipError, DatasetError, InputError
+from adaclip.errors import AdaClipError, InputError
 from adaclip.runs import Run, list_runs
-from adaclip.types import CheckpointInfo, Detection, Threshold
+from adaclip.types import Threshold
 from demo.annotate import words
+from demo.annotate.pictures import folders
 from demo.batch import Batch
 from demo.flag import words as flag_words
 from demo.flag.flagging import Subject
 from demo.flag.subjects import batch_subject, number_of, run_subject
-from demo.runs.source_images import file_sha256
+from demo.look import given_threshold
 from demo.services import Services
-
-# More pictures than this are not judged for one queue: hours on a CPU. A run can be larger.
-MAX_FOLDER = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +48,11 @@ class Pictures:
     subject: Callable[[int], Subject] = field(repr=False)  # by QueueItem.index
     title: str = ""
 
+    @property
+    def labelled(self) -> bool:
+        """Whether the source says of any picture that it is normal or anomalous."""
+        return any(item.anomalous is not None for item in self.items)
+
 
 def sources(services: Services, batch: Batch | None) -> list[Source]:
     """All that can be reviewed now: the visitor's own first, then runs, folders, kept images."""
@@ -59,7 +60,7 @@ def sources(services: Services, batch: Batch | None) -> list[Source]:
     for run in _runs(services):
         where = f"{run.results.title} · {words.pictures(_size_of(run))}"
         found.append(Source(id=f"run-{run.id}", label=f"Run: {where}", kind="run", value=run))
-    for folder in _folders(services):
+    for folder in folders(services):
         name = folder.name or str(folder)
         found.append(
             Source(id=_folder_id(folder), label=f"Folder: {name}", kind="folder", value=folder)
@@ -77,38 +78,49 @@ def find_source(services: Services, batch: Batch | None, source_id: Any) -> Sour
     raise InputError(words.UNKNOWN_SOURCE)
 
 
-def session_pictures(batch: Batch | None) -> Pictures:
-    """The judged pictures of the visitor's batch. Raises InputError when there are none."""
+def session_pictures(batch: Batch | None, cut: float | None = None) -> Pictures:
+    """The judged pictures of the visitor's batch. Raises InputError when there are none.
+
+    `cut` is a threshold in place of the one in force on the Detect tab, 0-1.
+    """
     if batch is None or not any(item.detection for item in batch.items):
         raise InputError(words.SOURCE_EMPTY)
     assert batch.checkpoint is not None
-    threshold = (batch.threshold or batch.checkpoint.threshold).value
+    own = batch.threshold or batch.checkpoint.threshold
+    threshold = own if cut is None else given_threshold(cut, own)
+
+    def subject_of(index: int) -> Subject:
+        shown = present(batch_subject(batch, index))
+        return shown if cut is None else dataclasses.replace(shown, threshold=threshold)
+
     items = []
     for index, item in enumerate(batch.items):
         if item.detection is None:
             continue
-        subject = _sure(batch_subject(batch, index))
+        subject = subject_of(index)
         items.append(
             QueueItem(
                 dataset=subject.dataset,
                 class_name=subject.class_name,
                 rel_path=item.name,
                 score=item.detection.anomaly_score,
-                threshold=threshold,
+                threshold=threshold.value,
                 index=index,
                 pixel_sha256=subject.pixel_sha256,
                 checkpoint_id=subject.checkpoint_id,
             )
         )
-    return Pictures(
-        items=tuple(items),
-        subject=lambda index: _sure(batch_subject(batch, index)),
-        title=words.SOURCE_SESSION,
-    )
+    return Pictures(items=tuple(items), subject=subject_of, title=words.SOURCE_SESSION)
 
 
-def run_pictures(services: Services, run: Run, other: Run | None = None) -> Pictures:
-    """The images of a run, with a second run's scores beside them. Raises InputError."""
+def run_pictures(
+    services: Services, run: Run, other: Run | None = None, cut: float | None = None
+) -> Pictures:
+    """The images of a run, with a second run's scores beside them. Raises InputError.
+
+    `cut` is a threshold in place of the run's own, 0-1.
+    """
+    threshold = run.threshold if cut is None else given_threshold(cut, run.threshold)
     rows = run.images().to_dict("records")
     others = {} if other is None else _scores_of(other)
     items = tuple(
@@ -117,7 +129,7 @@ def run_pictures(services: Services, run: Run, other: Run | None = None) -> Pict
             class_name=str(row["class_name"]),
             rel_path=str(row["rel_path"]),
             score=number_of(row["anomaly_score"]),
-            threshold=run.threshold.value,
+            threshold=threshold.value,
             anomalous=bool(int(row["anomalous"])),
             other_score=others.get((str(row["dataset"]), str(row["rel_path"]))),
             other_threshold=0.5 if other is None else other.threshold.value,
@@ -130,7 +142,7 @@ def run_pictures(services: Services, run: Run, other: Run | None = None) -> Pict
         raise InputError(words.NO_COMMON)
     return Pictures(
         items=tuple(item for item in items if item.score is not None),
-        subject=lambda index: run_subject(services, run, rows[index]),
+        subject=lambda index: run_subject(services, run, rows[index], threshold),
         title=run.results.title,
     )
 
@@ -163,115 +175,6 @@ def kept_pictures(services: Services) -> Pictures:
         items=items,
         subject=lambda index: _kept_subject(services, rows[index]),
         title=words.SOURCE_KEPT,
-    )
-
-
-def folder_pictures(
-    services: Services, folder: Path, info: CheckpointInfo, default_class: str
-) -> Iterator[tuple[int, int] | Pictures]:
-    """Judge a folder's pictures: (done, all) as it goes, at last the Pictures. Raises AdaClipError.
-
-    A folder laid out as a dataset brings its classes and labels; any other is plain pictures.
-    """
-    files = _files_of(folder, default_class)
-    if not files:
-        raise InputError(words.no_pictures_in(folder.name))
-    if len(files) > MAX_FOLDER:
-        raise InputError(words.too_large_folder(len(files), MAX_FOLDER))
-    items, detector = [], services.pool.get(info.id)
-    for index, file in enumerate(files):
-        score = None
-        try:
-            pixels = load_image(file.path, name=file.rel_path).pixels
-            score = _detect(services, detector, info, pixels, file.words).anomaly_score
-        except AdaClipError:
-            pass  # stays in the queue's count, without a score; its reason is said when shown
-        items.append(
-            QueueItem(
-                dataset=file.dataset,
-                class_name=file.class_name,
-                rel_path=file.rel_path,
-                score=score,
-                threshold=info.threshold.value,
-                anomalous=file.anomalous,
-                index=index,
-                checkpoint_id=info.id,
-            )
-        )
-        yield index + 1, len(files)
-    yield Pictures(
-        items=tuple(items),
-        subject=lambda index: _file_subject(services, info, files[index]),
-        title=folder.name,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _File:
-    path: Path
-    rel_path: str
-    dataset: str
-    class_name: str
-    words: str  # what the model is asked with
-    defect_type: str = ""
-    anomalous: bool | None = None
-
-
-def _files_of(folder: Path, default_class: str) -> list[_File]:
-    try:
-        samples = load_samples(folder)
-    except DatasetError:
-        return [
-            _File(
-                path=path,
-                rel_path=path.relative_to(folder).as_posix(),
-                dataset=folder.name,
-                class_name=default_class,
-                words=default_class,
-            )
-            for path in collect_image_paths([folder])
-            if path.is_relative_to(folder) and path.is_file()
-        ]
-    return [
-        _File(
-            path=sample.image_path,
-            rel_path=sample.rel_path,
-            dataset=sample.dataset,
-            class_name=sample.class_name,
-            words=sample.class_name.replace("_", " "),
-            defect_type=sample.defect_type or "",
-            anomalous=sample.anomalous,
-        )
-        for sample in samples
-    ]
-
-
-def _file_subject(services: Services, info: CheckpointInfo, file: _File) -> Subject:
-    pixels = load_image(file.path, name=file.rel_path).pixels
-    detector = services.pool.get(info.id)
-    detection = _detect(services, detector, info, pixels, file.words)
-    truth = {None: "", True: "anomalous", False: "normal"}[file.anomalous]
-    return Subject(
-        name=file.rel_path,
-        pixel_sha256=pixel_sha256(pixels),
-        image_sha256=file_sha256(file.path),
-        size=(pixels.shape[0], pixels.shape[1]),
-        rel_path=file.rel_path,
-        dataset=file.dataset,
-        split="" if file.anomalous is None else "test",
-        class_name=file.class_name,
-        defect_type=file.defect_type,
-        prompt=file.words,
-        checkpoint_id=info.id,
-        checkpoint_sha256=info.sha256 or "",
-        score=detection.anomaly_score,
-        margin=detection.anomaly_margin,
-        threshold=info.threshold,
-        map_threshold=info.map_threshold,
-        truth=truth,
-        truth_source="dataset" if truth else "",
-        pixels=lambda: pixels,
-        anomaly_map=lambda: detection.model_anomaly_map,
     )
 
 
@@ -318,19 +221,6 @@ def _known_map(services: Services, row: Annotation) -> np.ndarray | None:
     return None if known is None else known.model_anomaly_map
 
 
-def _detect(
-    services: Services, detector: Any, info: CheckpointInfo, pixels: np.ndarray, class_name: str
-) -> Detection:
-    """One detection, remembered as those of the Detect tab are. Raises AdaClipError."""
-    key = (pixel_sha256(pixels), fingerprint(info), class_name)
-    known = services.store.detections.get(key)
-    if known is None:
-        with services.device_line.taken():
-            [known] = detector.detect([pixels], class_name)
-        services.store.detections.put(key, known)
-    return known
-
-
 def _runs(services: Services) -> list[Run]:
     return list_runs(services.run_roots)[0] if services.run_roots else []
 
@@ -347,23 +237,12 @@ def _scores_of(run: Run) -> dict[tuple[str, str], float | None]:
     }
 
 
-def _folders(services: Services) -> Sequence[Path]:
-    """The allow-listed folders that are there, and the folders directly in them."""
-    found: list[Path] = []
-    for root in services.data_roots:
-        try:
-            inner = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name[0] != "."]
-        except OSError:
-            continue
-        found += [root, *(p for p in inner if p.resolve().is_relative_to(root.resolve()))]
-    return found
-
-
 def _folder_id(folder: Path) -> str:
     return "folder-" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
-def _sure(subject: Subject | None) -> Subject:
+def present(subject: Subject | None) -> Subject:
+    """The subject. Raises InputError when the picture has no prediction any more."""
     if subject is None:
         raise InputError(flag_words.OTHER_SHOWN)
     return subject

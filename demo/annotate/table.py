@@ -1,29 +1,30 @@
-"""All annotations as a table: searched, paged, one row in hand. HTML is escaped here."""
+"""All annotations as a table: searched, paged, one row selected, changed, taken back, undone."""
 
 from __future__ import annotations
 
 import dataclasses
-import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from adaclip.annotations.queue import ALL
 from adaclip.data.registry import spoken
 from adaclip.errors import InputError
 from demo.annotate import words
-from demo.annotate.view import table_html
+from demo.annotate.sheet import Cell, Row, cells, hint, path, sheet_html, tag
 from demo.flag import flagging
 from demo.flag import words as flag_words
 from demo.page.parts import score_text
+from demo.page.templates import render
 
 if TYPE_CHECKING:
     from adaclip.annotations.store import Annotation, AnnotationStore
 
-esc = html.escape
 PAGE_ROWS = 100
 HEADS = (
-    "Time, UTC",
+    "",
     "Picture",
     "Object",
     "Verdict",
@@ -32,6 +33,7 @@ HEADS = (
     "Region, px",
     "Who",
     "Comment",
+    "Time, UTC",
 )
 
 
@@ -49,16 +51,16 @@ class Search:
 def found(current: Iterable[Annotation], search: Search) -> list[Annotation]:
     """Current annotations that match, newest first. Every word of the text must occur."""
     wanted = [word.casefold() for word in search.text[:200].split()]
-    chosen = [a for a in current if _fits(a, search) and all(w in _hay(a) for w in wanted)]
+    chosen = [a for a in current if _fits(a, search) and all(w in _text(a) for w in wanted)]
     return sorted(chosen, key=lambda a: a.ts_utc, reverse=True)
 
 
-def table(rows: Sequence[Annotation], page: int, selected: str = "") -> str:
+def table(rows: Sequence[Annotation], page: int, selected: str = "") -> Markup:
     """One page of rows."""
     if not rows:
-        return f'<p class="hint">{words.NO_ROWS}</p>'
+        return hint(words.NO_ROWS)
     shown = rows[page * PAGE_ROWS : (page + 1) * PAGE_ROWS]
-    return table_html(HEADS, "".join(_row(a, selected) for a in shown), "annotations")
+    return sheet_html(HEADS, (_row(a, selected) for a in shown), "annotations")
 
 
 def pages(count: int) -> int:
@@ -79,9 +81,10 @@ def people(current: Iterable[Annotation]) -> list[str]:
     return sorted({a.annotator for a in current})
 
 
-def row_in_hand(store: AnnotationStore, event_id: Any) -> Annotation:
+def selected_row(store: AnnotationStore, event_id: Any) -> Annotation:
     """A current annotation by its id. Raises InputError when it is not, or not any more."""
-    for annotation in _history(store, event_id):
+    event = store.get(event_id) if isinstance(event_id, str) else None
+    for annotation in [] if event is None else store.for_image(event.pixel_sha256):
         if annotation.event_id == event_id:
             return annotation
     raise InputError(words.UNKNOWN_ROW)
@@ -97,7 +100,7 @@ def edited(
     comment: Any,
 ) -> Annotation:
     """Another verdict, reason or comment in place of one's own. Raises AdaClipError."""
-    row = _own(store, event_id, annotator)
+    row = _own(selected_row(store, event_id), annotator)
     reason = reason or ""
     known = flagging.is_one_of(verdict, flag_words.VERDICTS)
     if not known or not (reason == "" or flagging.is_one_of(reason, flag_words.REASONS)):
@@ -114,13 +117,42 @@ def edited(
 
 
 def retracted(store: AnnotationStore, event_id: Any, *, annotator: Any) -> Annotation:
-    """One's own annotation taken back. Raises AdaClipError."""
-    row = _own(store, event_id, annotator)
+    """One's own annotation taken back; the row that says so. Raises AdaClipError."""
+    row = _own(selected_row(store, event_id), annotator)
     return store.retract(row.event_id, annotator=row.annotator)
 
 
-def details(annotation: Annotation) -> str:
-    """The row in hand, in full."""
+def undone(store: AnnotationStore, event_id: Any, *, annotator: Any) -> Annotation:
+    """What an edit or a retraction of one's own replaced, stored again; the row that now holds.
+
+    `event_id` is the change. Raises InputError when something else was said since.
+    """
+    change = store.get(event_id) if isinstance(event_id, str) else None
+    before = None if change is None else store.get(change.supersedes)
+    if change is None or before is None:
+        raise InputError(words.UNKNOWN_ROW)
+    _own(before, annotator)
+    seen = "" if change.action == "retract" else _holds(store, change).event_id
+    return store.add(before, mask=store.mask(before), seen=seen)
+
+
+def _holds(store: AnnotationStore, change: Annotation) -> Annotation:
+    """The current row that says what a change says: itself, or a copy. Raises InputError."""
+    for row in store.for_image(change.pixel_sha256):
+        copied = dataclasses.replace(
+            change,
+            event_id=row.event_id,
+            supersedes=row.supersedes,
+            ts_utc=row.ts_utc,
+            region_path=row.region_path,
+        )
+        if copied == row:
+            return row
+    raise InputError(words.UNKNOWN_ROW)
+
+
+def details(annotation: Annotation) -> Markup:
+    """The selected row, in full."""
     a = annotation
     facts = [
         ("Picture", a.rel_path),
@@ -133,22 +165,13 @@ def details(annotation: Annotation) -> str:
         ("Who, when", f"{a.annotator}, {_time(a.ts_utc)} UTC"),
         ("Queue", a.queue_policy or "none"),
     ]
-    rows = "".join(f"<p><span>{esc(k)}</span>{esc(v)}</p>" for k, v in facts)
-    return f'<div class="facts-card">{rows}</div>'
+    return render("annotate_facts", facts=facts)
 
 
-def _own(store: AnnotationStore, event_id: Any, annotator: Any) -> Annotation:
-    name = flagging.checked_name(annotator)
-    row = row_in_hand(store, event_id)
-    if row.annotator != name:
+def _own(row: Annotation, annotator: Any) -> Annotation:
+    if row.annotator != flagging.checked_name(annotator):
         raise InputError(words.NOT_YOURS.format(name=row.annotator))
     return row
-
-
-def _history(store: AnnotationStore, event_id: Any) -> Sequence[Annotation]:
-    """The current annotations of the picture an event is of."""
-    event = store.get(event_id) if isinstance(event_id, str) else None
-    return [] if event is None else store.for_image(event.pixel_sha256)
 
 
 def _fits(a: Annotation, search: Search) -> bool:
@@ -159,28 +182,30 @@ def _fits(a: Annotation, search: Search) -> bool:
     )
 
 
-def _hay(a: Annotation) -> str:
+def _text(a: Annotation) -> str:
+    """All of an annotation that a search looks at, in one case."""
     parts = (a.rel_path, a.dataset, spoken(a.class_name), a.annotator, a.comment)
     said = (flag_words.VERDICTS.get(a.verdict, ""), flag_words.REASONS.get(a.reason_code, ""))
-    return "\n".join((*parts, *said, a.checkpoint_id, a.event_id)).casefold()
+    settled = words.SETTLED if a.settled else ""
+    return "\n".join((*parts, *said, settled, a.checkpoint_id, a.event_id)).casefold()
 
 
-def _row(a: Annotation, selected: str) -> str:
-    current = ' aria-current="true"' if a.event_id == selected else ""
-    region = f"{a.region_area_px:,}" if a.region_area_px else ""
-    cells = (
-        f"<td>{esc(_time(a.ts_utc))}</td>",
-        f'<td class="file" title="{esc(a.rel_path)}">{esc(a.rel_path)}</td>',
-        f"<td>{esc(spoken(a.class_name))}</td>",
-        f'<td><span class="tag {esc(a.verdict)}">'
-        f"{esc(flag_words.VERDICTS.get(a.verdict, a.verdict))}</span></td>",
-        f"<td>{esc(flag_words.REASONS.get(a.reason_code, a.reason_code))}</td>",
-        f'<td class="n">{_number(a.image_score)}</td>',
-        f'<td class="n">{region}</td>',
-        f"<td>{esc(a.annotator)}</td>",
-        f'<td class="comment">{esc(a.comment[:200])}</td>',
+def _row(a: Annotation, selected: str) -> Row:
+    return Row(
+        event=a.event_id,
+        current=a.event_id == selected,
+        cells=cells(
+            path(a.rel_path),
+            spoken(a.class_name),
+            tag(a),
+            flag_words.REASONS.get(a.reason_code, a.reason_code),
+            Cell(text=_number(a.image_score), kind="n"),
+            Cell(text=f"{a.region_area_px:,}" if a.region_area_px else "", kind="n"),
+            a.annotator,
+            Cell(text=a.comment[:200], kind="comment"),
+            _time(a.ts_utc),
+        ),
     )
-    return f'<tr data-event="{esc(a.event_id)}" tabindex="0"{current}>{"".join(cells)}</tr>'
 
 
 def _predicted(a: Annotation) -> str:

@@ -1,4 +1,4 @@
-"""Which event of the Annotate tab does what. Handlers pass ids and words to the actions."""
+"""Which event of the review does what. Handlers pass ids and words to the actions."""
 
 from __future__ import annotations
 
@@ -8,23 +8,16 @@ from typing import Any
 import gradio as gr
 
 from demo.annotate.actions import ReviewActions, Screen
-from demo.annotate.desk import DeskActions
+from demo.annotate.judging import Judging
 from demo.annotate.review import Settings
+from demo.annotate.sheets_wiring import NAMED, SheetsWiring
 from demo.annotate.tab import AnnotateTab
-from demo.annotate.table import Search
 from demo.flag.bar import FLAGS
-from demo.page.events import DISPLAY, PRIVATE, SAVE_FILE
+from demo.page.events import DISPLAY, PRIVATE
 from demo.page.guard import Answers
 from demo.services import Services
 from demo.visitor.controls import VisitorControls
 
-# The person's name is the browser's: it comes along as the last input.
-_NAMED = """(...values) => {
-  let name = "";
-  try { name = localStorage.getItem("adaclip-annotator") ?? ""; } catch {}
-  if (!name.trim()) document.querySelector("#person input")?.focus();
-  return [...values.slice(0, -1), name];
-}"""
 ANNOTATE: dict[str, Any] = {**PRIVATE, "concurrency_id": "annotate", "concurrency_limit": 4}
 
 
@@ -33,10 +26,10 @@ class AnnotateWiring:
 
     def __init__(self, tab: AnnotateTab, visitor: VisitorControls, services: Services) -> None:
         self._tab, self._visitor = tab, visitor
-        self._review, self._desk = ReviewActions(services), DeskActions(services)
-        fields = {k: v for k, v in vars(tab).items() if k not in ("flag", "exports")}
+        self._services, self._review = services, ReviewActions(services)
+        fields = {k: v for k, v in vars(tab).items() if k not in ("flag", "sheets")}
         flag = {"flag_said": tab.flag.said, "flag_region": tab.flag.region}
-        self._parts: dict[str, Any] = {**fields, **flag, **tab.exports}
+        self._parts: dict[str, Any] = {**fields, **flag}
         self._answer, self._outputs = Answers(self._parts), list(self._parts.values())
         self._settings: list[Any] = [tab.order, tab.seed, tab.blind, tab.advance]
         self._settings += [tab.dataset, tab.class_name, tab.show, tab.who]
@@ -45,25 +38,21 @@ class AnnotateWiring:
         """All events of the tab; `opened` is the tab in the page's bar."""
         self._wire_queue(opened)
         self._wire_verdicts()
-        self._wire_table()
-        self._wire_sheets()
-        self._wire_files()
+        SheetsWiring(self._tab.sheets, self._tab.person, self._services).wire()
 
     def _wire_queue(self, opened: gr.Tab) -> None:
         tab, batch = self._tab, self._visitor.key
 
-        def arrive(key: str, source: Any) -> Screen:
-            return self._review.arrive(key, source)
+        def load_view(key: str, batch: str, source: Any, order: Any, *judging: Any) -> Screen:
+            return self._review.load_view(key, batch, source, order, _judging_of(judging))
 
-        def chosen(key: str, source: Any, order: Any) -> Screen:
-            return self._review.chosen(key, source, order)
+        def update_controls(key: str, batch: str, source: Any, order: Any, *more: Any) -> Screen:
+            return self._review.update_controls(key, batch, source, order, _judging_of(more))
 
-        def start(
-            key: str, source: Any, other: Any, checkpoint: Any, words: Any, *values: Any
-        ) -> Iterator[Screen]:
-            *settings, person = values
+        def start(key: str, source: Any, other: Any, *values: Any) -> Iterator[Screen]:
+            judging, (*settings, person) = _judging_of(values[:3]), values[3:]
             chosen = _settings_of(settings)
-            yield from self._review.start(key, source, other, chosen, person, checkpoint, words)
+            yield from self._review.start(key, source, other, chosen, person, judging)
 
         def stopped(key: str) -> Screen:
             return self._review.stopped(key)
@@ -71,20 +60,21 @@ class AnnotateWiring:
         def arrange(key: str, *settings: Any) -> Screen:
             return self._review.arrange(key, _settings_of(settings))
 
-        opened.select(self._answer.once(arrive), [batch, tab.source], self._outputs, **ANNOTATE)
+        with_what: list[Any] = [tab.judge_checkpoint, tab.judge_class, tab.judge_threshold]
+        controls = [tab.key, batch, tab.source, tab.order, *with_what]
+        opened.select(self._answer.once(load_view), controls, self._outputs, **ANNOTATE)
         gr.on(
-            [tab.source.change, tab.order.change],
-            self._answer.once(chosen),
-            [batch, tab.source, tab.order],
+            [part.change for part in (tab.source, tab.order, *with_what)],
+            self._answer.once(update_controls),
+            controls,
             self._outputs,
-            **ANNOTATE,
+            **DISPLAY,
         )
-        what = [batch, tab.source, tab.other, self._visitor.checkpoint, self._visitor.class_name]
         started = tab.start.click(
             self._answer.steps(start),
-            [*what, *self._settings, tab.person],
+            [batch, tab.source, tab.other, *with_what, *self._settings, tab.person],
             self._outputs,
-            js=_NAMED,
+            js=NAMED,
             **PRIVATE,
             concurrency_id="review",
             concurrency_limit=2,
@@ -131,83 +121,6 @@ class AnnotateWiring:
         bar.undo(self._answer.once(undo), tab.key, self._outputs, **FLAGS)
         bar.edit(self._answer.once(draw), tab.key, tab.flag.region, **FLAGS)
 
-    def _wire_table(self) -> None:
-        tab = self._tab
-        find: list[Any] = [tab.search, tab.find_verdict, tab.find_reason, tab.find_who]
-
-        def search(event: str, *values: Any) -> Screen:
-            return self._desk.search(_search_of(values), event)
-
-        def turn(by: int) -> Callable[..., Screen]:
-            def turned(event: str, page: int, *values: Any) -> Screen:
-                return self._desk.search(_search_of(values, int(page) + by), event)
-
-            return turned
-
-        def select(data: gr.EventData, page: int, *values: Any) -> Screen:
-            event = (data._data or {}).get("event")
-            return self._desk.select(event, _search_of(values, int(page)))
-
-        def save(event: str, page: int, verdict: Any, reason: Any, comment: Any, *v: Any) -> Screen:
-            search = _search_of(v[:-1], int(page))
-            return self._desk.save(event, verdict, reason, comment, v[-1], search)
-
-        def retract(event: str, page: int, *values: Any) -> Screen:
-            return self._desk.retract(event, values[-1], _search_of(values[:-1], int(page)))
-
-        def disagreement(data: gr.EventData) -> Screen:
-            return self._desk.open_disagreement((data._data or {}).get("event"))
-
-        opened = self._answer.once(disagreement)
-        tab.disagreements.select(opened, None, self._outputs, **ANNOTATE)
-        changes = [tab.search.change, *(part.input for part in find[1:]), tab.table_tab.select]
-        gr.on(changes, self._answer.once(search), [tab.event, *find], self._outputs, **DISPLAY)
-        where = [tab.event, tab.page_number, *find]
-        tab.earlier.click(self._answer.once(turn(-1)), where, self._outputs, **ANNOTATE)
-        tab.later.click(self._answer.once(turn(1)), where, self._outputs, **ANNOTATE)
-        tab.table.select(
-            self._answer.once(select), [tab.page_number, *find], self._outputs, **ANNOTATE
-        )
-        fields = [tab.edit_verdict, tab.edit_reason, tab.edit_comment]
-        tab.save.click(
-            self._answer.once(save),
-            [tab.event, tab.page_number, *fields, *find, tab.person],
-            self._outputs,
-            js=_NAMED,
-            **ANNOTATE,
-        )
-        tab.retract.click(
-            self._answer.once(retract), [*where, tab.person], self._outputs, js=_NAMED, **ANNOTATE
-        )
-
-    def _wire_sheets(self) -> None:
-        tab = self._tab
-        for opened, show in (
-            (tab.people_tab, self._desk.people),
-            (tab.charts_tab, self._desk.charts),
-            (tab.export_tab, self._desk.thresholds),
-        ):
-            opened.select(self._answer.once(show), None, self._outputs, **ANNOTATE)
-
-    def _wire_files(self) -> None:
-        tab = self._tab
-        for kind, button in tab.exports.items():
-            written = button.click(
-                self._answer.once(self._exporter(kind)),
-                tab.benchmark_too,
-                self._outputs,
-                concurrency_id="files",
-                concurrency_limit=2,
-                **PRIVATE,
-            )
-            written.success(None, tab.carrier, None, js=SAVE_FILE, **PRIVATE)
-
-    def _exporter(self, kind: str) -> Callable[[bool], Screen]:
-        def export(benchmark_too: bool) -> Screen:
-            return self._desk.export(kind, benchmark_too=benchmark_too is True)
-
-        return export
-
 
 def _settings_of(values: Any) -> Settings:
     """The queue's settings, in the order of the components."""
@@ -224,7 +137,7 @@ def _settings_of(values: Any) -> Settings:
     )
 
 
-def _search_of(values: Any, page: int = 0) -> Search:
-    """What is looked for, in the order of the components."""
-    text, verdict, reason, who = values
-    return Search(text=str(text or ""), verdict=verdict, reason=reason, annotator=who, page=page)
+def _judging_of(values: Any) -> Judging:
+    """What a queue is judged with, in the order of the components."""
+    checkpoint, class_name, threshold = values
+    return Judging(checkpoint_id=checkpoint, class_name=class_name, threshold=threshold)

@@ -31,4 +31,49 @@ window.dom = {
     observer.observe(element, { childList: true, subtree: true });
     return observer;
   },
+
+  // Small pictures as they come into view: each `img[data-thumb]` in the element gets what
+  // `ask([name, ...])` answers, {name: {src} or {error}}. Eight at a time, each asked for once.
+  // Returns what looks for new ones, to be called when the element has been drawn anew.
+  thumbnails: (element, ask) => {
+    const known = new Map();
+    const waiting = new Set();
+    let asking = 0;
+    const show = (image) => {
+      const { src, error } = known.get(image.dataset.thumb);
+      if (src) image.src = src;
+      image.parentElement.classList.toggle("gone", !src);
+      image.parentElement.title = error ?? "";
+    };
+    const look = () => {
+      for (const image of element.querySelectorAll("img[data-thumb]:not([src])")) {
+        if (known.has(image.dataset.thumb)) show(image);
+        else near.observe(image);
+      }
+    };
+    const next = async () => {
+      while (asking < 2 && waiting.size) {
+        const names = [...waiting].slice(0, 8);
+        names.forEach((name) => waiting.delete(name));
+        asking += 1;
+        try {
+          const answers = await ask(names);
+          for (const name of names) known.set(name, answers[name] ?? { error: "No answer." });
+          while (known.size > 600) known.delete(known.keys().next().value);
+          look();
+        } catch { /* asked again when it is drawn anew */ }
+        finally { asking -= 1; }
+      }
+    };
+    const near = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        if (!known.has(target.dataset.thumb)) waiting.add(target.dataset.thumb);
+      }
+      setTimeout(next, 30);
+    }, { rootMargin: "200px" });
+    look();
+    return look;
+  },
 };

@@ -20,6 +20,6 @@ _environment = jinja2.Environment(
 _environment.globals["icon"] = lambda name: Markup(icon(name))
 
 
-def render(name: str, **values: Any) -> Markup:
+def render(name: str, /, **values: Any) -> Markup:
     """The template demo/templates/`name`.html with `values`. Text is escaped; Markup is HTML."""
     return Markup(_environment.get_template(f"{name}.html").render(**values))

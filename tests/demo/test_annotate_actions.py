@@ -1,10 +1,9 @@
-"""The review and the desk without a browser."""
+"""The review and the annotation table without a browser."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import time
 from pathlib import Path
 
@@ -22,15 +21,20 @@ from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
 from demo.annotate import words
 from demo.annotate.actions import ReviewActions
-from demo.annotate.desk import DeskActions
+from demo.annotate.agreement_actions import AgreementActions
+from demo.annotate.judging import Judging
+from demo.annotate.pictures import AnnotationPictures
 from demo.annotate.review import Settings
+from demo.annotate.summary_actions import SummaryActions
 from demo.annotate.table import Search
+from demo.annotate.table_actions import TableActions
 from demo.detect.actions import DetectActions
 from demo.look import Look
 from tests.demo.stub import stub_services, tile
 
 # Scores 0.94, 0.59 and 0.08 at a threshold of 0.5.
 LEVELS = {"dark.png": 15, "grey.png": 105, "calm.png": 235}
+TILE = Judging(checkpoint_id="lite", class_name="tile")
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def source_of(services, label: str) -> str:
 def start(do, services, settings=None, person="ann", source="Folder: parts") -> dict:
     chosen = settings or Settings()
     what = source_of(services, source)
-    return list(do.start("", what, None, chosen, person, "lite", "tile"))[-1]
+    return list(do.start("", what, None, chosen, person, TILE))[-1]
 
 
 def flag(do, key: str, choice: str = "FP", **changes) -> dict:
@@ -83,7 +87,7 @@ def names(screen: dict) -> str:
 
 def test_a_folder_is_judged_with_progress_and_reviewed_highest_score_first(do, services, store):
     what = source_of(services, "Folder: parts")
-    screens = list(do.start("", what, None, Settings(), "ann", "lite", "tile"))
+    screens = list(do.start("", what, None, Settings(), "ann", TILE))
     assert 'role="progressbar"' in screens[0]["stage"]
     last = screens[-1]
     assert "1 / 3" in names(last)
@@ -93,7 +97,7 @@ def test_a_folder_is_judged_with_progress_and_reviewed_highest_score_first(do, s
     assert "<b>1 / 3</b> judged" in screen["counter"]
     [saved] = store.current()
     assert (saved.rel_path, saved.dataset, saved.checkpoint_id) == ("dark.png", "parts", "lite")
-    assert (saved.reason_code, saved.queue_policy) == ("texture", "false-alarms")
+    assert (saved.reason_code, saved.queue_policy) == ("texture", "highest-score")
 
 
 def test_one_goes_on_where_one_stopped_and_only_oneself(do, services):
@@ -169,7 +173,7 @@ def test_settings_that_are_not_on_offer_are_refused(bad):
 @pytest.mark.parametrize("source", ["", None, "/etc", "folder-../../etc", "run-x", ["session"]])
 def test_only_sources_on_offer_are_opened(do, source):
     with pytest.raises(InputError, match="not on offer"):
-        list(do.start("", source, None, Settings(), "ann", "lite", "tile"))
+        list(do.start("", source, None, Settings(), "ann", TILE))
 
 
 def test_links_out_of_an_allowed_folder_are_not_on_offer(services, folder, tmp_path):
@@ -208,10 +212,10 @@ def test_the_visitors_own_pictures_are_reviewed_and_known_again_by_their_pixels(
 
     settings = Settings()
     key = batch("a.png", "bb.png")
-    screen = list(do.start(key, words.SESSION_SOURCE, None, settings, "ann", "lite", ""))[-1]
+    screen = list(do.start(key, words.SESSION_SOURCE, None, settings, "ann", Judging()))[-1]
     flag(do, screen["key"])
     again = batch("x.png", "yy.png")  # the same pixels under other names
-    screen = list(do.start(again, words.SESSION_SOURCE, None, settings, "ann", "lite", ""))[-1]
+    screen = list(do.start(again, words.SESSION_SOURCE, None, settings, "ann", Judging()))[-1]
     assert "<b>1 / 2</b> judged" in screen["counter"]
     assert "yy.png" in names(screen)
 
@@ -258,45 +262,57 @@ def many(store, count: int = 3) -> None:
         save(store, subject, flag)
 
 
+def table_of(services) -> TableActions:
+    return TableActions(services, AnnotationPictures(services))
+
+
+def agreement_of(services) -> AgreementActions:
+    return AgreementActions(services, AnnotationPictures(services))
+
+
+def summary_of(services) -> SummaryActions:
+    return SummaryActions(services, AnnotationPictures(services))
+
+
 def test_the_table_is_searched_and_escaped(services, store):
     many(store)
-    desk = DeskActions(services)
-    screen = desk.search(Search())
+    table = table_of(services)
+    screen = table.search(Search())
     assert screen["table"].count("<tr data-event") == 3
     assert "<b>note" not in screen["table"]
     assert "&lt;b&gt;note 1" in screen["table"]
-    assert desk.search(Search(text="EDGE p1"))["table"].count("<tr data-event") == 1
-    assert desk.search(Search(annotator="bob"))["table"].count("<tr data-event") == 1
-    assert words.NO_ROWS in desk.search(Search(verdict="TN"))["table"]
-    assert desk.search(Search(page=99))["page_number"] == 0
-    assert desk.search(Search(page=-3))["page_number"] == 0
+    assert table.search(Search(text="EDGE p1"))["table"].count("<tr data-event") == 1
+    assert table.search(Search(annotator="bob"))["table"].count("<tr data-event") == 1
+    assert words.NO_ROWS in table.search(Search(verdict="TN"))["table"]
+    assert table.search(Search(page=99))["page_number"] == 0
+    assert table.search(Search(page=-3))["page_number"] == 0
 
 
 def test_rows_are_edited_and_retracted_by_their_own_person(services, store):
     many(store)
-    desk = DeskActions(services)
+    table = table_of(services)
     rows = {a.rel_path: a for a in store.current()}
     row = rows["p0.png"]
-    screen = desk.select(row.event_id, Search())
+    screen = table.select(row.event_id, Search())
     assert (screen["edit_verdict"], screen["edit_comment"]) == ("FP", "<b>note 0</b>")
-    assert "data:image" in screen["thumb"]
-    screen = desk.save(row.event_id, "TP", "dirt", "changed", "ann", Search())
+    assert "data:image" in screen["row_picture"]
+    screen = table.save(row.event_id, "TP", "dirt", "changed", "ann", [], Search())
     changed = next(a for a in store.current() if a.rel_path == "p0.png")
     assert (changed.verdict, changed.reason_code, changed.comment) == ("TP", "dirt", "changed")
     assert changed.event_id == screen["event"] != row.event_id
     # The other tab still holds the row of before.
     with pytest.raises(InputError, match="no longer"):
-        desk.save(row.event_id, "TN", "", "", "ann", Search())
+        table.save(row.event_id, "TN", "", "", "ann", [], Search())
     with pytest.raises(InputError, match="bob's"):
-        desk.retract(rows["p2.png"].event_id, "ann", Search())
-    desk.retract(changed.event_id, "ann", Search())
+        table.retract(rows["p2.png"].event_id, "ann", [], Search())
+    table.retract(changed.event_id, "ann", [], Search())
     assert {a.rel_path for a in store.current()} == {"p1.png", "p2.png"}
 
 
 @pytest.mark.parametrize("event", [None, "", 3, "../../x", ["a"]])
 def test_rows_that_are_not_there_are_refused(services, event):
     with pytest.raises(InputError, match="no longer"):
-        DeskActions(services).select(event, Search())
+        table_of(services).select(event, Search())
 
 
 def test_charts_count_what_was_said(store):
@@ -339,14 +355,14 @@ def test_pages_and_the_words_for_them():
 
 def test_exports_do_not_pile_up_and_fresh_ones_stay(store, services):
     many(store, 1)
-    desk = DeskActions(services)
-    made = [Path(desk.export("csv")["carrier"]) for _ in range(12)]
+    summary = summary_of(services)
+    made = [Path(summary.export("csv")["carrier"]) for _ in range(12)]
     assert all(path.is_file() for path in made)  # each may still be on its way to a browser
     now = time.time()
     for number, path in enumerate(made):
         os.utime(path.parent, (now - 600 + number,) * 2)
     os.utime(made[11].parent, (now - 4000,) * 2)
-    newest = Path(desk.export("csv")["carrier"])
+    newest = Path(summary.export("csv")["carrier"])
     left = [path for path in made if path.exists()]
     assert left == made[4:11]
     assert newest.is_file()
@@ -356,28 +372,13 @@ def test_two_tabs_that_edit_one_row_at_once_lose_nothing(store, monkeypatch):
     many(store, 1)
     row = store.current()[0]
     words_of = {"annotator": row.annotator, "verdict": row.verdict, "reason": ""}
-    shown = annotate_table.row_in_hand(store, row.event_id)
+    shown = annotate_table.selected_row(store, row.event_id)
     first = annotate_table.edited(store, row.event_id, comment="from the first tab", **words_of)
     with pytest.raises(InputError):
         annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
     # And when the second has looked before the first has written.
-    monkeypatch.setattr(annotate_table, "row_in_hand", lambda *_: shown)
+    monkeypatch.setattr(annotate_table, "selected_row", lambda *_: shown)
     with pytest.raises(InputError, match="another page"):
         annotate_table.edited(store, row.event_id, comment="from the second", **words_of)
     assert first in store.current()
     assert "from the second" not in {each.comment for each in store.events()}
-
-
-def test_a_disagreement_opens_in_the_table_with_what_everybody_says(store, services):
-    many(store, 3)
-    row = store.current()[0]
-    store.add(dataclasses.replace(row, annotator="zoe", verdict="TP"))
-    desk = DeskActions(services)
-    [event] = re.findall(r'data-event="(\w+)"', desk.people()["disagreements"])
-    screen = desk.open_disagreement(event)
-    assert screen["search"] == row.rel_path
-    assert screen["event"] == event
-    assert screen["table"].count("<tr data-event") == 2
-    assert ("zoe", "zoe") in screen["find_who"].choices
-    with pytest.raises(InputError):
-        desk.open_disagreement("../x")

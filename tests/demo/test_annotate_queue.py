@@ -101,6 +101,7 @@ def test_filters_keep_one_dataset_and_class():
 
 def test_the_policy_says_how_a_queue_was_ordered():
     assert policy("false_alarms") == "false-alarms"
+    assert policy("false_alarms", labelled=False) == "highest-score"
     assert policy("random", seed=7, blind=True) == "random:7+blind"
 
 

@@ -251,7 +251,7 @@ def test_keys_act_on_the_visible_tab_only_and_not_while_typing(server, open_page
     page.keyboard.press("s")
     page.wait_for_selector("#flag-annotate-said .flag-line:has-text('Not sure')")
     [row] = stored(server, 1)
-    assert (row.verdict, row.queue_policy) == ("unsure", "false-alarms")
+    assert (row.verdict, row.queue_policy) == ("unsure", "highest-score")
     page.get_by_role("tab", name="Detect").click()
     page.wait_for_selector("#view input:checked")
     assert page.evaluate("document.querySelector('#view input:checked').value") == "contours"
@@ -302,13 +302,13 @@ def test_blind_review_hides_what_was_predicted_until_it_is_judged(server, open_p
     page.wait_for_selector("#review-look .look.plain")
     assert "score" not in page.inner_text("#facts")
     assert page.locator("#flag-annotate [data-key=t]:visible").count() == 0
-    page.get_by_label("Go on by itself").uncheck()
+    page.get_by_label("Next picture after").uncheck()
     page.wait_for_timeout(400)
     page.keyboard.press("n")
     page.wait_for_selector("#review-look .heat")
     assert "0.9" in page.inner_text("#facts")
     [row] = stored(server, 1)
-    assert (row.verdict, row.queue_policy) == ("TP", "false-alarms+blind")
+    assert (row.verdict, row.queue_policy) == ("TP", "highest-score+blind")
 
 
 def test_a_narrow_screen_never_scrolls_sideways(server, open_page, pictures):

@@ -13,9 +13,11 @@ from adaclip.annotations.store import AnnotationStore
 from adaclip.config import TrainConfig
 from adaclip.training.trainer import train
 from demo.annotate.actions import ReviewActions
-from demo.annotate.desk import DeskActions
+from demo.annotate.judging import Judging
+from demo.annotate.pictures import AnnotationPictures
 from demo.annotate.review import Settings
 from demo.annotate.sources import sources
+from demo.annotate.summary_actions import SummaryActions
 from tests.demo.stub import stub_services, tile
 from tests.tiny import write_tiny
 
@@ -36,7 +38,9 @@ def test_flags_become_a_folder_that_is_trained_on_for_an_epoch(tmp_path: Path) -
     )
     do = ReviewActions(services)
     source = next(s.id for s in sources(services, None) if "plates" in s.label)
-    key = list(do.start("", source, None, Settings(), "ann", "lite", "plate"))[-1]["key"]
+    key = list(do.start("", source, None, Settings(), "ann", Judging(class_name="plate")))[-1][
+        "key"
+    ]
     for n in range(PICTURES):
         subject = do.subject(key)
         assert subject is not None
@@ -49,7 +53,7 @@ def test_flags_become_a_folder_that_is_trained_on_for_an_epoch(tmp_path: Path) -
             region = {"height": 96, "width": 96, "counts": rle_text(mask)}
             do.judge(key, sent | {"choice": "TP", "region": region})
 
-    screen = DeskActions(services).export("tree")
+    screen = SummaryActions(services, AnnotationPictures(services)).export("tree")
     with zipfile.ZipFile(screen["carrier"]) as archive:
         archive.extractall(tmp_path / "tree")
     masks = list((tmp_path / "tree").rglob("*_mask.png"))
