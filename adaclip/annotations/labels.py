@@ -18,6 +18,7 @@ from adaclip.annotations.record import Annotation, Truth, truth_of
 from adaclip.annotations.settlements import decided
 from adaclip.annotations.store import AnnotationStore
 from adaclip.data.cards import cards
+from adaclip.data.normal_names import is_normal_name
 
 ALL = "all"
 SAMPLING_NOTE = (
@@ -183,14 +184,19 @@ def is_benchmark(row: Annotation) -> bool:
     return row.dataset in cards() and row.split != "train"
 
 
-def folder_names(names: Iterable[str], fallback: str) -> dict[str, str]:
-    """A different folder name for each text, as like it as file systems allow."""
+def folder_names(names: Iterable[str], fallback: str, *, defects: bool = False) -> dict[str, str]:
+    """A different folder name for each text, as like it as file systems allow.
+
+    Of `defects` none speaks of good: its pictures would be read as normal.
+    """
     found: dict[str, str] = {}
     taken: set[str] = set()
     for name in dict.fromkeys(names):
         base = NOT_IN_NAMES.sub("_", name)[:60].strip("._") or fallback
         if _RESERVED.fullmatch(base) or base.casefold() in _MEANT:
             base = f"{base}_"
+        if defects and is_normal_name(base) is not False:
+            base = fallback
         folder, count = base, 1
         while folder.casefold() in taken:  # not every file system tells "A" from "a"
             count += 1

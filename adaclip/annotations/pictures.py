@@ -38,7 +38,7 @@ def remember_roots(store: AnnotationStore, roots: Iterable[Path]) -> None:
 
     Newest first. A folder that cannot be written is no error: exports then ask for --data-root.
     """
-    named = [str(root.expanduser().resolve()) for root in roots]
+    named = [str(root.resolve()) for root in roots]
     known = [str(root) for root in remembered_roots(store)]
     merged = list(dict.fromkeys([*named, *known]))[:_MOST_ROOTS]
     if merged != known:

@@ -4,7 +4,7 @@
     masks/<picture>_<event>.png          regions, 0 and 255, at the picture's own size
     images/ab/<pixel hash>.png           kept pictures
     backups/                             copies made before the CSV was rewritten
-    backups/daily/                       a packed copy for each day (see annotation_backups)
+    backups/daily/                       a packed copy for each day (see backups.py)
     torn.txt                             ends of rows whose writer died in the middle
 
 A mask is written before its row is, so no row points to a missing one; where a disk forgets a
@@ -14,7 +14,7 @@ new file's name in a power cut, the run lengths in the row give the region back.
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,19 +24,17 @@ import numpy as np
 from adaclip.annotations.images import image_path, keep_image, kept_image
 from adaclip.annotations.locks import lock_warnings
 from adaclip.annotations.log import AnnotationLog
-from adaclip.annotations.masks import mask_of_rle, read_mask, rle_text, write_mask
+from adaclip.annotations.masks import mask_of_rle, read_mask, write_mask
 from adaclip.annotations.record import (
-    MAX_RLE,
-    NO_REGION,
-    SCHEMA,
     Annotation,
     check,
-    mask_name,
     same_statement,
     tidy,
 )
+from adaclip.annotations.rows import check_mask, labelled, named, new_id, retraction, with_region
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import InputError, StoreError
+from adaclip.storage.folders import why_not_writable
 
 __all__ = ["Annotation", "AnnotationStore"]
 
@@ -76,6 +74,22 @@ class AnnotationStore:
         """What was skipped or is risky, a sentence each. Raises StoreError."""
         with self._log.reading():
             return (*self._warnings, *self._log.problems)
+
+    def why_not_writable(self) -> str:
+        """Why no annotation can be stored, for the page to say before the first; "" when it can.
+
+        A file that another program has saved is such a reason.
+        """
+        reason = why_not_writable(self.folder)
+        if reason:
+            return reason
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            return f"{self.path}: may not be written to; check the file's permissions"
+        try:
+            self.current()
+        except StoreError as error:
+            return str(error)
+        return ""
 
     @property
     def revision(self) -> int:
@@ -124,10 +138,10 @@ class AnnotationStore:
         for none: when another one holds by now, InputError. Raises InputError for values that
         cannot be stored, StoreError when the disk refuses.
         """
-        row = _labelled(annotation)
+        row = labelled(annotation)
         check(dataclasses.replace(row, ts_utc=_now(None)))
         if mask is not None:
-            row = _with_region(row, mask)
+            row = with_region(row, mask)
         if image is not None:
             keep_image(self.folder, image, row.pixel_sha256)
         if mask is not None:
@@ -172,11 +186,11 @@ class AnnotationStore:
                 return self._retract(view, row, annotator)
             # The copy keeps the earlier mask's file: nothing is drawn anew.
             again = dataclasses.replace(
-                before, event_id=_new_id(), supersedes=row.event_id, ts_utc=_now(view)
+                before, event_id=new_id(), supersedes=row.event_id, ts_utc=_now(view)
             )
             rows = [again]
             if annotator != row.annotator:
-                rows.append(_retraction(row, annotator, ts_utc=again.ts_utc))
+                rows.append(retraction(row, annotator, ts_utc=again.ts_utc))
             self._log.append(rows)
             return again
 
@@ -216,7 +230,7 @@ class AnnotationStore:
         known = 0
         with self._log.locked() as view:
             for edit in edits:
-                fresh = _named(tidy(dataclasses.replace(edit, annotator=annotator)))
+                fresh = named(tidy(dataclasses.replace(edit, annotator=annotator)))
                 before = [view.get(edit.event_id), view.of_key(fresh.key)]
                 if any(each is not None and same_statement(each, edit) for each in before):
                     known += 1
@@ -227,7 +241,7 @@ class AnnotationStore:
                 label = edit.action == "label"
                 fresh = dataclasses.replace(
                     fresh,
-                    event_id=_new_id(),
+                    event_id=new_id(),
                     supersedes=(earlier or [""])[0] if label else edit.supersedes,
                     ts_utc=_now(view),
                     lead_time_ms=None,
@@ -287,7 +301,7 @@ class AnnotationStore:
 
     def _add_mask(self, event: Annotation, mask: np.ndarray) -> None:
         """Write the mask of another store's event; one that is here already is left as it is."""
-        _check_mask(event, mask)
+        check_mask(event, mask)
         path = self.folder / event.region_path
         if not path.exists():
             write_mask(path, mask)
@@ -298,71 +312,9 @@ class AnnotationStore:
             )
 
     def _retract(self, view: AnnotationView, row: Annotation, annotator: str) -> Annotation:
-        taken = _retraction(row, annotator, ts_utc=_now(view))
+        taken = retraction(row, annotator, ts_utc=_now(view))
         self._log.append([taken])
         return taken
-
-
-def _retraction(row: Annotation, annotator: str, *, ts_utc: str) -> Annotation:
-    """The row that takes another one back, in the name of who does so. Raises InputError."""
-    taken = dataclasses.replace(
-        row,
-        event_id=_new_id(),
-        supersedes=row.event_id,
-        ts_utc=ts_utc,
-        action="retract",
-        annotator=annotator,
-        lead_time_ms=None,
-        comment="",
-        **NO_REGION,
-    )
-    taken = _named(tidy(taken))
-    check(taken)
-    return taken
-
-
-def _labelled(annotation: Annotation) -> Annotation:
-    """A fresh label made of what the caller says, without a region. Raises InputError."""
-    row = dataclasses.replace(
-        annotation,
-        schema=SCHEMA,
-        event_id=_new_id(),
-        supersedes="",
-        action="label",
-        **NO_REGION,
-    )
-    return _named(tidy(row))
-
-
-def _named(row: Annotation) -> Annotation:
-    if not row.annotator:
-        raise InputError("an annotation needs a name: say who judges")
-    return row
-
-
-def _with_region(row: Annotation, mask: np.ndarray) -> Annotation:
-    """The row with its region's file, run lengths and area. Raises InputError."""
-    _check_mask(row, mask)
-    text = rle_text(mask)
-    return dataclasses.replace(
-        row,
-        region_kind="mask",
-        region_path=mask_name(row.pixel_sha256, row.event_id),
-        # A region of very many runs is in its file alone.
-        region_rle=text if len(text) <= MAX_RLE else "",
-        region_area_px=int(mask.sum()),
-    )
-
-
-def _check_mask(row: Annotation, mask: np.ndarray) -> None:
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        raise InputError("a region has to be a numpy array of True and False")
-    if mask.shape != (row.height, row.width):
-        given = " x ".join(str(side) for side in reversed(mask.shape))
-        raise InputError(
-            f"the region is {given} pixels and its picture {row.width} x {row.height}; they do "
-            "not belong together, so nothing was stored"
-        )
 
 
 def _current(view: AnnotationView, event_id: str) -> Annotation:
@@ -372,11 +324,6 @@ def _current(view: AnnotationView, event_id: str) -> Annotation:
             "this annotation is not there any more: it was replaced or taken back; reload the list"
         )
     return row
-
-
-def _new_id() -> str:
-    """96 random bits behind a letter, so that no spreadsheet takes it for a number."""
-    return "e" + secrets.token_hex(12)
 
 
 def _now(view: AnnotationView | None) -> str:

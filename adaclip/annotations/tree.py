@@ -49,7 +49,7 @@ def write_tree(
     finder = PictureFinder(store, data_roots)
     names = {
         "class": folder_names((item.row.class_name for item in selection.items), "object"),
-        "defect": folder_names((item.defect for item in selection.items), "anomaly"),
+        "defect": folder_names((item.defect for item in selection.items), "anomaly", defects=True),
     }
     partial = out.with_name(f".{secrets.token_hex(8)}.partial")
     missing: list[LeftOut] = []

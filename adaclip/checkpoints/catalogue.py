@@ -27,7 +27,7 @@ from adaclip.checkpoints.published import (
 from adaclip.config import ModelConfig
 from adaclip.errors import CheckpointError
 from adaclip.storage.atomic import recorded_sha256
-from adaclip.storage.folders import folder_state
+from adaclip.storage.folders import expanded, folder_state
 from adaclip.types import CheckpointInfo, Threshold
 
 __all__ = [
@@ -57,7 +57,7 @@ _MOST_LISTS = 8
 
 def weights_home() -> Path:
     """The folder weights are looked for in: $ADACLIP_HOME, else ~/.cache/adaclip."""
-    return Path(os.path.expanduser(os.environ.get("ADACLIP_HOME") or "~/.cache/adaclip"))
+    return expanded(os.environ.get("ADACLIP_HOME") or "~/.cache/adaclip")
 
 
 def catalogue() -> list[CheckpointInfo]:
@@ -207,7 +207,7 @@ def _at_path(
     text: str, entries: Sequence[CheckpointInfo], backbone_weights: str | Path | None
 ) -> CheckpointInfo:
     """The file at that path, under its id where it lies in the catalogue."""
-    path = Path(os.path.expanduser(text))
+    path = expanded(text)
     if not os.path.isfile(path):
         raise CheckpointError(f"no checkpoint file at {text}: check the path")
     if path.suffix not in _SUFFIXES:

@@ -3,13 +3,56 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
+
+# Below the working directory: what a user without a home folder gets instead.
+NO_HOME = "adaclip-home"
 
 
 def data_home() -> Path:
     """`$ADACLIP_DATA`, or `adaclip` in the desktop's folder for users' data."""
     default = os.path.join(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "adaclip")
-    return Path(os.path.expanduser(os.environ.get("ADACLIP_DATA") or default))
+    return expanded(os.environ.get("ADACLIP_DATA") or default)
+
+
+def expanded(text: str) -> Path:
+    """A path whose leading "~" is the user's home folder.
+
+    Without a home, as in many containers, it is `adaclip-home` in the working directory: never a
+    folder that is called "~".
+    """
+    if not text.startswith("~"):
+        return Path(text)
+    path = os.path.expanduser(text)
+    if os.path.isabs(path) and os.environ.get("HOME") != "":
+        return Path(path)
+    return Path.cwd() / NO_HOME / text.partition("/")[2]
+
+
+def has_home() -> bool:
+    """Whether the user has a home folder; without one the data of `data_home` lie elsewhere."""
+    return expanded("~") != Path.cwd() / NO_HOME
+
+
+def why_not_writable(folder: Path) -> str:
+    """Why nothing can be stored in a folder, which is made if need be; "" when it can.
+
+    A file is written, and removed again.
+    """
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(bytes(4096))
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        return (
+            f"{folder}: nothing can be stored here: {error.strerror or error}; check the folder's "
+            "permissions and the free space on its disk, or name another folder"
+        )
+    return ""
 
 
 def folder_state(folder: Path) -> tuple[object, ...]:

@@ -211,7 +211,18 @@ def test_a_class_without_regions_comes_along_at_image_level(tmp_path):
 
 def test_names_that_mean_something_elsewhere_become_harmless_folders(tmp_path):
     store = AnnotationStore(tmp_path / "labels")
-    names = ["../../x", "good", "ground_truth", "A/b", "A_b", "a_b", "con", "\u65e5\u672c", "..."]
+    names = [
+        "../../x",
+        "good",
+        "ground_truth",
+        "A/b",
+        "A_b",
+        "a_b",
+        "con",
+        "0 Defects",
+        "\u65e5\u672c",
+        "...",
+    ]
     for number, name in enumerate(names):
         flag(store, number, class_name=name, verdict="TP", region=True, defect_type=name)
         flag(store, 100 + number, class_name=name)

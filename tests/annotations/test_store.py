@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adaclip.annotations import store as annotations
+from adaclip.annotations import rows
 from adaclip.annotations.check import check_store
 from adaclip.annotations.record import COLUMNS
 from adaclip.annotations.store import Annotation, AnnotationStore
@@ -81,8 +81,8 @@ def test_300_regions_come_back_from_a_store(store):
     masks = [random_mask(rng) for _ in range(300)]
     events = []
     for number, mask in enumerate(masks):
-        labelled = annotations._labelled(row(number))
-        event = annotations._with_region(labelled, mask)
+        labelled = rows.labelled(row(number))
+        event = rows.with_region(labelled, mask)
         events.append(dataclasses.replace(event, ts_utc="2026-01-01T00:00:00.000000Z"))
     store.add_events(events, {e.event_id: m for e, m in zip(events, masks, strict=True)})
     again = AnnotationStore(store.folder)
