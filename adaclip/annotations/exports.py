@@ -209,6 +209,7 @@ def _coco(store: AnnotationStore, selection: Selection, out: Path) -> Export:
     document = {
         "info": {
             "description": "annotations of AdaCLIP Studio",
+            "frame": "sizes and regions are of the pictures as shown, EXIF orientation applied",
             "sampling": SAMPLING_NOTE,
             "warnings": list(selection.warnings),
         },

@@ -74,6 +74,11 @@ def read_rows(
             raise DatasetError(f"{name}: names the column {twice[0]} twice; leave one out")
         for row in reader:
             cells = [cell.strip() for cell in row]
+            if any(cells[len(header) :]):
+                raise DatasetError(
+                    f"{name}, line {first + reader.line_num - 1}: has more cells than the first "
+                    'line names; put a cell that holds the separator into quotes: "a, b.png"'
+                )
             if any(cells):
                 padded = cells + [""] * (len(header) - len(cells))
                 yield first + reader.line_num - 1, dict(zip(header, padded, strict=False))

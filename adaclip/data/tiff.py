@@ -20,7 +20,13 @@ EXTRA_SAMPLES, SAMPLE_FORMAT, SUBFILE, FILL_ORDER = 338, 339, 254, 266
 GDAL_NO_DATA, DNG_VERSION, ORIENTATION = 42113, 50706, 274
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}
 _DEFLATE = (8, 32946)
-_MOST_VALUES = 1 << 22  # of one tag: an offset for every row of the largest picture, many times
+# Values of one tag: an offset for every tile of 16 x 16 of the largest picture's four planes.
+_MOST_VALUES = 1 << 20
+_READ = frozenset(
+    {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, STRIPS, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES}
+    | {PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA_SAMPLES}
+    | {SAMPLE_FORMAT, SUBFILE, FILL_ORDER, GDAL_NO_DATA, DNG_VERSION, ORIENTATION}
+)
 
 
 @dataclass(frozen=True)
@@ -86,11 +92,13 @@ def _entries(file: IO[bytes], order: str, big: bool, start: int):
     entry = order + ("HHQ8s" if big else "HHI4s")
     length = struct.calcsize(entry)
     table = file.read(length * min(number, 4096))
+    seen: set[int] = set()
     for place in range(len(table) // length):
         tag, kind, count, value = struct.unpack_from(entry, table, place * length)
         code = "B" if kind in (2, 7) else _TYPES.get(kind)
-        if code is None or count > _MOST_VALUES:
+        if tag not in _READ or tag in seen or code is None or count > _MOST_VALUES:
             continue
+        seen.add(tag)
         needed = struct.calcsize(order + code) * count
         if needed > inline:
             file.seek(struct.unpack(order + ("Q" if big else "I"), value)[0])

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.registry import dataset_name
+from adaclip.data.samples import load_dataset
 from adaclip.errors import AdaClipError, InputError
 from adaclip.runs.results import Run
 from demo.page import messages
@@ -183,7 +184,8 @@ def evaluate(services: Services, job: Job) -> None:
         config = EvaluateConfig(**{key: job.settings[key] for key in known if key in job.settings})
     dataset = str(job.settings.get("dataset"))
     known_set = dataset if dataset in services.cards() else None
-    samples = synthetic_samples() if job.root is None else _samples(job.root, known_set)
+    found = None if job.root is None else load_dataset(job.root, known_set)
+    samples = synthetic_samples() if found is None else found.samples
     samples = limit_samples(samples, config.limit)
     job.total = len(samples)
     detector: Any = services.pool.get(job.checkpoint)
@@ -196,6 +198,7 @@ def evaluate(services: Services, job: Job) -> None:
         batch_size=config.batch_size if job.settings else None,
         resume=bool(job.settings),
         command=_command(job, config),
+        notes=() if found is None else found.notes,
     ) as writer:
         job.before = len(writer.rows)
         job.started = time.monotonic()
@@ -228,12 +231,14 @@ def sources(services: Services) -> list[tuple[str, str]]:
 def describe(services: Services, source: Any) -> str:
     """What a dataset holds, in a line. Raises DatasetError when it is none."""
     root = _source(services, source)
+    notes: Sequence[str] = ()
     if root is None:
         from adaclip.evaluating.sources import synthetic_samples
 
         samples: Sequence[Any] = synthetic_samples()
     else:
-        samples = _samples(root, None)
+        found = load_dataset(root)
+        samples, notes = found.samples, found.notes
     classes = {sample.class_name for sample in samples}
     abnormal = sum(sample.anomalous for sample in samples)
     masks = sum(sample.mask_path is not None for sample in samples)
@@ -246,7 +251,7 @@ def describe(services: Services, source: Any) -> str:
         text += f", {masks:,} with a mask" if masks else ", without masks: picture level only"
         if 0 < masks < abnormal:
             text += "; those without count at picture level only. Is a file missing?"
-    return text
+    return ". ".join([text, *notes])
 
 
 def _folders(root: Path) -> list[Path]:
@@ -271,12 +276,6 @@ def _source(services: Services, source: Any) -> Path | None:
                 if folder.relative_to(root).as_posix() == inside:
                     return folder
     raise InputError("Choose a dataset first.")
-
-
-def _samples(root: Path, dataset: str | None) -> Sequence[Any]:
-    from adaclip.data.samples import load_samples
-
-    return load_samples(root, dataset)
 
 
 def _command(job: Job, config: Any) -> str:

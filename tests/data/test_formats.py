@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_bigtiff_is_read_in_either_byte_order(order, values):
     np.testing.assert_array_equal(
         load_image(tiff(values, order=order, big=True)).pixels, load_image(tiff(values)).pixels
     )
+
+
+def test_a_tiff_whose_tags_claim_too_much_is_refused_at_once():
+    """4000 entries that each point at the whole file, and a picture far too large."""
+    data = bytearray(tiff(RAMP))
+    entry = data[10:22]
+    many = struct.pack("<HHII", 273, 4, 2**31, 8) + struct.pack("<HHII", 700, 4, 2**20, 8) * 4000
+    bomb = data[:8] + struct.pack("<H", 4002) + entry + many + b"\0" * 4 + b"\0" * (1 << 22)
+    with pytest.raises(ImageError):
+        load_image(bytes(bomb), name="x")
+    with pytest.raises(ImageError, match="megapixels"):
+        load_image(
+            bytes(data).replace(
+                struct.pack("<HHIHH", 256, 3, 1, 32, 0), struct.pack("<HHII", 256, 4, 1, 20_000_000)
+            ),
+            name="x",
+        )
 
 
 @pytest.mark.parametrize("image_format", ["AVIF", "JPEG2000"])

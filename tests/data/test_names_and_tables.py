@@ -145,6 +145,12 @@ def test_what_a_header_names_is_said_when_a_column_is_missing(tmp_path: Path):
         load_samples(root)
 
 
+def test_a_name_that_holds_the_separator_is_not_read_as_two_cells(tmp_path: Path):
+    root = manifest(tmp_path / "own", table() + "a, b.png,gear,1\n")
+    with pytest.raises(DatasetError, match="line 4: has more cells than the first line names"):
+        load_samples(root)
+
+
 def test_a_manifest_beside_a_tree_is_named_and_can_be_read_by_name(tmp_path: Path):
     root = trees.mvtec_like(tmp_path / "own")
     manifest(root, table())
