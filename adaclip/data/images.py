@@ -116,7 +116,8 @@ def _reading(
     """The open file and what to call it; whatever goes wrong is an ImageError."""
     shown = printable(name or (str(source) if isinstance(source, str | Path) else "the image"))
     try:
-        with _open_binary(source) as file:
+        # Odd floats are looked at one by one; numpy need not warn of them.
+        with _open_binary(source) as file, np.errstate(invalid="ignore", over="ignore"):
             yield file, shown
     except OSError as error:
         reason = error.strerror or str(error)

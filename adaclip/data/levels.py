@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 DEPTHS = (8, 10, 12, 14, 16)
 # Pixels left out at either end: one in so many, and one at least.
@@ -153,8 +154,7 @@ def to_8_bit(deep: Deep, scale: GreyRange) -> tuple[np.ndarray, list[str]]:
     if deep.inverted:
         shown = 255 - shown
     if missing is not None and lost:
-        # Mid-grey of what is there: neither a dark nor a bright spot that is not in the object.
-        shown[missing] = np.median(shown[~missing]) if lost < missing.size else 0
+        shown = _filled(shown, missing)
     if deep.values.ndim == 3 and deep.values.shape[2] == 4:
         shown = np.dstack([shown, _alpha(deep.values[..., 3])])
     return shown, _notes(deep, scale, missing, lost)
@@ -162,9 +162,10 @@ def to_8_bit(deep: Deep, scale: GreyRange) -> tuple[np.ndarray, list[str]]:
 
 def _notes(deep: Deep, scale: GreyRange, missing: np.ndarray | None, lost: int) -> list[str]:
     colours = deep.colours
-    with np.errstate(invalid="ignore"):
-        # As float64, since the ends of the widest floats may lie beyond their own type.
-        beyond = (colours < np.float64(scale.low)) | (colours > np.float64(scale.high))
+    if lost == colours.size:
+        return [f"{deep.words}, no data anywhere in it: shown black"]
+    # As float64, since the ends of the widest floats may lie beyond their own type.
+    beyond = (colours < np.float64(scale.low)) | (colours > np.float64(scale.high))
     if missing is not None:
         beyond &= ~missing
     shown_as = "white to black" if deep.inverted else "black to white"
@@ -181,7 +182,9 @@ def _notes(deep: Deep, scale: GreyRange, missing: np.ndarray | None, lost: int) 
             or f"{deep.no_data:g}"
         )
         share = 100 * lost / colours.size
-        notes.append(f"no data ({named}) in {share:.2g} % of the picture, shown as its mid-grey")
+        notes.append(
+            f"no data ({named}) in {share:.2g} % of the picture, filled with the nearest values"
+        )
     return notes
 
 
@@ -264,6 +267,15 @@ def _missing(deep: Deep, scale: GreyRange) -> np.ndarray | None:
     for value in none:
         missing |= colours == np.asarray(value).astype(colours.dtype)
     return missing
+
+
+def _filled(shown: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """The nearest value where there is none: no spot and no edge that is not in the object."""
+    nowhere = missing if missing.ndim == 2 else missing.any(-1)
+    if nowhere.all():
+        return np.zeros_like(shown)
+    rows, columns = distance_transform_edt(nowhere, return_distances=False, return_indices=True)
+    return np.ascontiguousarray(shown[rows, columns])
 
 
 def _scaled(values: np.ndarray, scale: GreyRange) -> np.ndarray:

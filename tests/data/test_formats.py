@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 import struct
 import sys
@@ -120,6 +121,28 @@ def test_jpeg_xl_is_read_with_its_library():
     pytest.importorskip("pillow_jxl")
     data = encode(photo(), "JXL", lossless=True)
     np.testing.assert_array_equal(load_image(data).pixels, np.asarray(photo()))
+
+
+def test_damage_in_deep_tiffs_is_read_or_refused(capfd):
+    """Mutated headers of every arrangement; libtiff writes its own complaints to stderr."""
+    generator = random.Random(5)
+    sources = [
+        tiff(RAMP, order=">", big=True),
+        tiff(RAMP, bits=12),
+        tiff(np.dstack([RAMP] * 3), planar=True, compression=8),
+        tiff(RAMP.astype(np.float32), predictor=3, compression=8),
+        tiff(RAMP, tile=16),
+    ]
+    refused = 0
+    for _ in range(400):
+        data = bytearray(generator.choice(sources))
+        for _ in range(generator.choice((1, 2, 6))):
+            data[generator.randrange(min(len(data), 330))] = generator.randrange(256)
+        try:
+            assert load_image(bytes(data)).pixels.shape[2] == 3
+        except ImageError:
+            refused += 1
+    assert 80 < refused < 390
 
 
 # --- DICOM ------------------------------------------------------------------------------------

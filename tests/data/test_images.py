@@ -142,7 +142,7 @@ def _png(width: int, height: int, *, depth: int, colour: int, rows: bytes) -> by
         ([0.0, 0.25, 0.5, 0.5], [0, 64, 128, 128]),  # within 0-1: taken as it is
         ([0.0, 50.0, 100.0, 200.0], [0, 50, 100, 200]),  # within 0-255: so is this
         ([-1.0, 0.0, 0.5, 1.0], [0, 128, 191, 255]),
-        ([0.0, np.nan, np.inf, 1.0], [0, 127, 127, 255]),  # no data: mid-grey of the rest
+        ([0.0, np.nan, np.inf, 1.0], [0, 0, 255, 255]),  # no data: the nearest value
         ([7.0, 7.0, 7.0, 7.0], [7, 7, 7, 7]),
     ],
 )
