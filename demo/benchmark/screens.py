@@ -16,7 +16,7 @@ from adaclip.errors import AdaClipError, StoreError
 from adaclip.runs import wording
 from adaclip.runs.results import Run
 from adaclip.runs.scores import Scores
-from demo.benchmark import view
+from demo.benchmark import view, words
 from demo.benchmark.cells import name_of
 from demo.benchmark.desk import Desk
 from demo.benchmark.select import images_page, neighbours, threshold_of
@@ -69,7 +69,7 @@ class Screens:
         from demo.benchmark.table import metrics_of, protocols
 
         chosen, run = desk.selection, self._run_of(desk, holdings)
-        runs = view.run_choices(holdings.newest)
+        runs = view.run_choices(holdings.newest, holdings.cards)
         rivals = [choice for choice in runs if choice[1] != chosen.run]
         listed = [
             (f"{label} ({count})", key) for key, label, count in protocols(holdings.published)
@@ -131,10 +131,13 @@ class Screens:
         listed = [one.run for one in table.measured]
         timed = figures.timed(listed, chosen.metric, chosen.level)
         several = len(timed) > 1
+        parts = [one.run.id for one in table.measured if words.PARTIAL_MARK in one.cell.marks]
         return {
             "bars": figures.bars(table),
             "radar": figures.radar(round_, columns),
-            "tradeoff": figures.tradeoff(timed, chosen.metric, chosen.level) if several else None,
+            "tradeoff": figures.tradeoff(timed, chosen.metric, chosen.level, parts=parts)
+            if several
+            else None,
             "tradeoff_card": gr.Column(visible=several),
         }
 
@@ -143,19 +146,24 @@ class Screens:
         from demo.benchmark.html import facts_html
 
         run, chosen = self._run_of(desk, holdings), desk.selection
-        about = view.about_html(run, chosen, bool(holdings.runs))
         files = {kind: gr.Button(interactive=run is not None) for kind in FILES}
         if run is not None:
+            part = view.part_words(run, holdings.cards)
             return {
-                "about": about,
+                "about": view.about_html(run, chosen, part=part),
                 "heat": figures.heatmap(run),
                 "facts": facts_html(run),
                 **files,
             }
-        figure = figures.empty(_NO_RUN)
-        if chosen.dataset is not None:
-            figure = figures.heatmap_published(holdings.published, chosen.protocol, chosen.dataset)
-        return {"about": about, "heat": figure, "facts": "", **files}
+        printed = figures.per_object(holdings.published, chosen.dataset)
+        return {
+            "about": view.about_html(
+                None, chosen, bool(holdings.runs), printed=figures.printed_by(printed)
+            ),
+            "heat": figures.heatmap_published(printed),
+            "facts": "",
+            **files,
+        }
 
     def _scores(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo.benchmark import figures

@@ -15,7 +15,7 @@ import pandas as pd
 from adaclip.data.registry import dataset_name, spoken
 from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
-from demo.benchmark.cells import day
+from demo.benchmark.cells import day, image_count, part_of
 from demo.benchmark.select import Neighbours, Selection, describe
 from demo.page.icons import icon
 from demo.page.messages import NEXT, PREVIOUS, TIMES
@@ -93,24 +93,43 @@ def not_here(dataset: str, card: Any, choices: Sequence[tuple[str, str]]) -> lis
     ]
 
 
-def run_choices(runs: Sequence[Any]) -> list[tuple[str, str]]:
-    """(label, id): runs of one title are told apart by their names."""
-    titles = [run.results.title or run.id for run in runs]
+def part_words(run: Any, cards: Mapping[str, Any]) -> str:
+    """A run's mark and what part of its dataset it has measured; "" for all of it."""
+    part = part_of(run, image_count(cards.get(run.results.dataset)))
+    return f"{words.PARTIAL_MARK} {part}" if part else ""
+
+
+def run_choices(runs: Sequence[Any], cards: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(label, id): runs of one title are told apart by their names; a part of a set is marked."""
+    parts = [part_words(run, cards) for run in runs]
+    names = [run.results.title or run.id for run in runs]
+    titles = [f"{name} {part}".strip() for name, part in zip(names, parts, strict=True)]
     return [
         (title if titles.count(title) == 1 else f"{title} ({run.id})", run.id)
         for title, run in zip(titles, runs, strict=True)
     ]
 
 
-def about_html(run: Any, selection: Selection, measured: bool = False) -> str:
-    """One line over a run's charts. `measured`: there are runs to choose from."""
+def about_html(
+    run: Any, selection: Selection, measured: bool = False, *, part: str = "", printed: str = ""
+) -> str:
+    """One line over a run's charts. `measured`: there are runs to choose from.
+
+    part: what part of the dataset was measured; printed: whose values per object stand in for a
+    run that is not here.
+    """
     if run is None:
         if selection.dataset is None and measured:
             return '<p class="hint">No run is chosen. Choose one above.</p>'
         if selection.dataset is None:
             return f'<p class="bench-empty">{FIRST_RUN}</p>'
         name = esc(dataset_name(selection.dataset))
-        return f'<p class="hint">No run of {name} is here: published values only.</p>'
+        said = f"These are {esc(printed)}." if printed else "Nothing is published of its objects."
+        return (
+            f'<p class="hint no-run{"" if printed else " no-values"}">No run of {name} is here. '
+            f'{said} <button type="button" class="quiet" data-act="bench" '
+            f'data-measure="{esc(selection.dataset)}">Measure a checkpoint on it</button></p>'
+        )
     results = run.results
     parts = [
         f"<b>{esc(results.checkpoint_name)}</b> on <b>{esc(dataset_name(results.dataset))}</b>",
@@ -120,7 +139,8 @@ def about_html(run: Any, selection: Selection, measured: bool = False) -> str:
     if command:
         parts.append(f"<code title='Repeats this run'>{esc(command)}</code>")
     line = f'<p class="bench-line">{"<i></i>".join(f"<span>{part}</span>" for part in parts)}</p>'
-    for said in filter(None, (results.leak, *results.warnings)):
+    partial = f"{part}: not to be compared with values of the whole set" if part else ""
+    for said in filter(None, (partial, results.leak, *results.warnings)):
         line += f'<p class="notice warn">{icon("warning")}{esc(str(said))}</p>'
     return line
 

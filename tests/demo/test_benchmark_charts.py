@@ -340,10 +340,14 @@ def test_deltas_and_agreement_show_every_class_and_every_change() -> None:
 
 def test_published_categories_come_with_their_source() -> None:
     more = [printed("AdaCLIP", "mvtec", 0.944, class_name="gear")]
-    figure = figures.heatmap_published(published(*more), "adaclip", "mvtec")
+    rows = figures.per_object(published(*more), "mvtec")
+    figure = figures.heatmap_published(rows)
+    assert "AdaCLIP's values per object as published (ECCV 2024)" in figures.printed_by(rows)
     assert figure.data[0].z[0][0] == pytest.approx(94.4)
     assert "Table 1" in figure.data[0].hovertext[0][0]
-    assert figures.heatmap_published(published(), "adaclip", "visa").layout.annotations
+    nothing = figures.per_object(published(), "visa")
+    assert figures.heatmap_published(nothing).layout.annotations
+    assert figures.printed_by(nothing) == ""
 
 
 def test_names_from_files_are_no_markup() -> None:

@@ -153,6 +153,34 @@ def test_measuring_what_is_not_here_opens_the_page_and_says_how_to_get_it(page):
     assert here["problems"] == ""
 
 
+def test_a_dataset_without_a_run_says_whose_values_it_shows(services):
+    import dataclasses
+
+    shipped = dataclasses.replace(services, cards=Services.cards, published=Services.published)
+    page = BenchmarkActions(shipped, Library(shipped))
+    key = page.arrive("", "")["key"]
+    screen = page.act(key, {"patch": {"dataset": "btad"}})
+    assert screen["views"].selected == "run"
+    assert "AdaCLIP&#x27;s values per object as published (ECCV 2024)" in screen["about"]
+    assert "no-values" not in screen["about"]
+    assert 'data-measure="btad"' in screen["about"]
+    screen = page.act(key, {"patch": {"dataset": "headct"}})
+    assert "no-values" in screen["about"]  # what hides the card
+
+
+def test_a_run_of_a_part_is_marked_where_it_is_chosen_and_opened(tmp_path):
+    benches.written(benches.some_run("part", settings={"limit": 20}, title="A part"), tmp_path)
+    benches.written(benches.some_run("whole", title="All of it"), tmp_path)
+    services = stub_services(tmp_path / "served", run_roots=(tmp_path,), cards=benches.cards)
+    page = BenchmarkActions(services, Library(services))
+    screen = page.arrive("", "run=part&view=run")
+    mark = "\u25d0 at most 20 pictures per object"
+    assert mark in screen["about"]
+    assert (f"A part {mark}", "part") in screen["run"].choices
+    assert ("All of it", "whole") in screen["run"].choices
+    assert mark not in page.act(screen["key"], {"patch": {"run": "whole"}})["about"]
+
+
 def test_a_card_tells_pictures_kinds_of_defect_and_what_can_be_opened(services):
     import dataclasses
 

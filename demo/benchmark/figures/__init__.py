@@ -13,7 +13,15 @@ from demo.benchmark.figures.scores import (
     threshold_marks,
 )
 from demo.benchmark.figures.style import empty
-from demo.benchmark.figures.tables import bars, chosen_columns, heatmap, heatmap_published, radar
+from demo.benchmark.figures.tables import (
+    bars,
+    chosen_columns,
+    heatmap,
+    heatmap_published,
+    per_object,
+    printed_by,
+    radar,
+)
 
 __all__ = [
     "agreement",
@@ -25,7 +33,9 @@ __all__ = [
     "heatmap",
     "heatmap_published",
     "histogram",
+    "per_object",
     "precision_recall",
+    "printed_by",
     "radar",
     "roc",
     "threshold_changes",

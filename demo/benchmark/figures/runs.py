@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,17 @@ def timed(runs: Sequence[RunLike], metric: str, level: str) -> list[RunLike]:
     ]
 
 
-def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image") -> go.Figure:
+def tradeoff(
+    runs: Sequence[RunLike],
+    metric: str = "auroc",
+    level: str = "image",
+    *,
+    parts: Collection[str] = (),
+) -> go.Figure:
     """Accuracy against time per image; the bubble's area is the checkpoint's size.
 
-    Each bubble is a run and bears its dataset's name: those of one name compare.
+    Each bubble is a run and bears its dataset's name: those of one name compare. `parts`: ids of
+    runs of a part of their dataset, which are marked.
     """
     drawn = timed(runs, metric, level)
     if not drawn:
@@ -46,7 +53,7 @@ def tradeoff(runs: Sequence[RunLike], metric: str = "auroc", level: str = "image
     by_checkpoint: dict[str, list[RunLike]] = {}
     for run in drawn:
         by_checkpoint.setdefault(run.results.checkpoint, []).append(run)
-    traces = [_bubbles(mine, metric, level, largest) for mine in by_checkpoint.values()]
+    traces = [_bubbles(mine, metric, level, largest, parts) for mine in by_checkpoint.values()]
     x = _time_axis([run.results.seconds_per_image or 0.0 for run in drawn])
     y = style.axis(f"{metric_title(metric, level)} ({words.TIMES_100})")
     note = style.legend(itemsizing="constant")
@@ -63,7 +70,9 @@ def _time_axis(seconds: list[float]) -> dict[str, Any]:
     return style.axis("seconds per image (log scale)", type="log", range=[low, high], **shown)
 
 
-def _bubbles(runs: list[RunLike], metric: str, level: str, largest: float) -> go.Scatter:
+def _bubbles(
+    runs: list[RunLike], metric: str, level: str, largest: float, parts: Collection[str]
+) -> go.Scatter:
     sizes = [float(run.results.size_bytes or 0) for run in runs]
     size = sizes[0]
     title = runs[0].results.checkpoint_name
@@ -73,7 +82,11 @@ def _bubbles(runs: list[RunLike], metric: str, level: str, largest: float) -> go
         x=[run.results.seconds_per_image for run in runs],
         y=[100 * (run.results.mean.value(level, metric) or 0.0) for run in runs],
         mode="markers+text",
-        text=[style.short(dataset_name(run.results.dataset), 16) for run in runs],
+        text=[
+            style.short(dataset_name(run.results.dataset), 16)
+            + (f" {words.PARTIAL_MARK}" if run.id in parts else "")
+            for run in runs
+        ],
         textposition="top center",
         cliponaxis=False,
         name=f"{style.short(title)}{known}",

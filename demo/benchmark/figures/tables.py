@@ -25,7 +25,8 @@ from demo.benchmark.cells import (
 from demo.benchmark.columns import Column
 from demo.benchmark.figures import style
 from demo.benchmark.palette import MEASURED_SYMBOL, RE_EVALUATED_PATTERN, look_of
-from demo.benchmark.printed import protocol_label, published_cell
+from demo.benchmark.printed import protocol_label, published_cell, venue_of
+from demo.benchmark.select import DEFAULT_PROTOCOL
 from demo.benchmark.spokes import Spoke
 from demo.benchmark.table import Overview, Row
 
@@ -171,18 +172,30 @@ def _short_metric(level: str, metric: str) -> str:
     return f"{words.LEVELS[level]}<br>{words.METRICS[metric].replace('-', '')}"
 
 
-def heatmap_published(
-    published: pd.DataFrame, protocol: str, dataset: str, method: str = "AdaCLIP"
-) -> go.Figure:
-    """The same of a publication, where it prints values per category."""
-    mine = published[
-        (published["dataset"] == dataset)
-        & (published["method"] == method)
-        & (published["class_name"].fillna("") != "")
-        & (published["protocol"].astype(str) == protocol)
-    ]
+def per_object(published: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
+    """The published values for each object of a dataset: AdaCLIP's own, else one other method's."""
+    mine = published[(published["dataset"] == dataset) & (published["class_name"].fillna("") != "")]
     if mine.empty:
-        return style.empty(f"{method} publishes no values per category for this dataset.")
+        return mine
+    ours = mine[(mine["method"] == "AdaCLIP") & (mine["protocol"] == DEFAULT_PROTOCOL)]
+    first = (ours if len(ours) else mine).iloc[0]
+    return mine[(mine["method"] == first["method"]) & (mine["protocol"] == first["protocol"])]
+
+
+def printed_by(rows: pd.DataFrame) -> str:
+    """Whose values those are, in words; "" without any."""
+    if rows.empty:
+        return ""
+    first = {str(key): value for key, value in rows.iloc[0].items()}
+    where = f"{first['method']}'s values per object as published ({venue_of(first)})"
+    return f"{where}, not measured here. Protocol: {protocol_label(str(first['protocol']))}"
+
+
+def heatmap_published(mine: pd.DataFrame) -> go.Figure:
+    """The same of a publication, from `per_object`."""
+    if mine.empty:
+        return style.empty("No values per object are published for this dataset.")
+    protocol = str(mine["protocol"].iloc[0])
     printings: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in mine.to_dict("records"):
         record = {str(key): value for key, value in row.items()}
