@@ -60,9 +60,10 @@ def beside(page, clicked) -> bool:
 
 def choose(page, box: str, text: str) -> None:
     """Pick an entry of a dropdown by typing its name."""
-    page.locator(f"#{box} input").first.click()
-    page.keyboard.type(text)
-    page.locator("ul[role=listbox] li", has_text=text).first.click()
+    entry = page.locator(f"#{box} input").first
+    entry.click()
+    entry.fill(text)
+    page.locator("[role=listbox] [role=option]", has_text=text).first.click()
 
 
 def bar(page, trace: int, dataset: int) -> tuple[float, float]:
