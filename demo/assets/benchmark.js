@@ -1,8 +1,8 @@
 // The Benchmark tab in the browser: clicks, charts, address, keys, pictures. Runs once as gr.HTML's
 // js_on_load, outside of the tabs, with `element`, `trigger`, `server` and `watch`.
+const { typing, plainKey, observe } = window.dom;
 const $ = (selector) => document.querySelector(selector);
 const root = () => $("#benchmark");
-const shown = () => !!root()?.offsetParent;
 const query = () => new URLSearchParams(location.search);
 const tabs = () => [...document.querySelectorAll("#tabs > .tab-wrapper button[role=tab]")];
 const label = (button) => button.innerText.trim().toLowerCase();
@@ -33,7 +33,8 @@ function follow() {
   if (name === "benchmark") arrive();
   return true;
 }
-document.addEventListener("click", (event) => {
+window.addEventListener("popstate", follow);
+function tabClicked(event) {
   const button = event.target.closest?.("#tabs > .tab-wrapper button[role=tab]");
   if (!button || following) return;
   const name = label(button);
@@ -42,19 +43,14 @@ document.addEventListener("click", (event) => {
   kept[before] = location.search;
   history.pushState(null, "", kept[name] ?? `?tab=${name}`);
   if (name === "benchmark" && !arrived) arrive();
-}, true);
-// The pages of this tab: only a person's click counts, not the server's choosing one.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("#bench-views > .tab-wrapper button[role=tab]");
-  if (button && event.isTrusted) act({ view: label(button) });
-});
-window.addEventListener("popstate", follow);
+}
 
 // What the server says the address is, and what a moved threshold changes in the charts.
 watch("value", () => {
   const said = element.querySelector("[data-query]");
   changes = JSON.parse(said?.dataset.changes ?? "{}");
   change();
+  setTimeout(reveal, 50); // what came with it is there by then
   if (!said || (query().get("tab") ?? "detect") !== "benchmark") return;
   const now = new URLSearchParams(said.dataset.query);
   const theme = query().get("__theme");
@@ -65,40 +61,97 @@ watch("value", () => {
   else history.replaceState(null, "", text);
 });
 
-// Clicks. Everything that can be clicked says in data attributes what it means.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest?.("[data-act=bench]");
-  if (!button || !root()?.contains(button) || button.disabled) return;
-  const { patch, sort, pin, turn, detect, job, resume, measure, png } = button.dataset;
-  if (detect) return openInDetect();
-  if (png) return picture(png);
-  if (job) return trigger("steer", { job });
-  if (resume) return trigger("steer", { resume });
-  if (sort !== undefined) return act({ sort });
-  if (pin !== undefined) return act({ pin });
-  if (measure !== undefined) return act({ measure });
-  if (turn !== undefined) return act({ turn: Number(turn) });
-  if (patch !== undefined) act({ patch: JSON.parse(patch) });
-});
-
-document.addEventListener("keydown", (event) => {
-  if (!shown() || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, [role=slider], [role=tab]")) return;
-  if (!$("#bench-inspector .inspect")?.offsetParent) return;
-  const id = { ArrowLeft: "bench-previous", ArrowRight: "bench-next", Escape: "bench-close" };
-  const button = $(`#${id[event.key] ?? "none"}`);
-  if (!button) return;
-  event.preventDefault();
-  button.click();
-});
-
-// Charts: a click is the patch that the point carries; a chart that gets room is drawn to it.
-const room = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
-    const plot = target.querySelector(".js-plotly-plot");
-    if (plot?.offsetParent && plot._fullLayout) window.Plotly?.Plots.resize(plot);
+// What a click opens is brought to where one looks, and has the focus.
+let asked = null;
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+function clicked(patch) {
+  const now = query();
+  asked = { patch, view: now.get("view") };
+  const known = Object.entries(patch).every(([name, value]) => (now.get(name) ?? "") === value);
+  if (known) reveal(); // no answer will change the page
+  act({ patch });
+}
+function opened({ patch, view }) {
+  if (query().get("view") !== view) return patch.image ? ".inspect" : "#bench-views";
+  if (patch.image) return ".inspect";
+  if (patch.outcome || patch.scores) return "#bench-gallery";
+  return patch.class ? "#card-histogram" : "";
+}
+function reveal() {
+  const selector = asked && opened(asked);
+  asked = null;
+  const target = selector && [...document.querySelectorAll(selector)].find((one) => one.offsetParent);
+  if (target) show(target);
+}
+function show(target) {
+  const margin = parseFloat(getComputedStyle(target).scrollMarginTop) || 0;
+  const { top, bottom, height } = target.getBoundingClientRect();
+  const fits = height <= innerHeight - margin;
+  if (top < margin || (fits ? bottom > innerHeight : top > innerHeight / 3)) {
+    const behavior = calm.matches ? "auto" : "smooth";
+    target.scrollIntoView({ block: fits ? "nearest" : "start", behavior });
   }
+  const focus = target.matches("[tabindex]") ? target : target.querySelector("[data-focus]");
+  focus?.focus({ preventScroll: true });
+}
+
+// Clicks. Everything that can be clicked says in data attributes what it means.
+function pressed(event) {
+  const button = event.target.closest?.("[data-act=bench]");
+  if (!button || button.disabled) return;
+  const { patch, sort, pin, turn, detect, job, resume, measure, png } = button.dataset;
+  if (detect) openInDetect(button.closest(".inspect"));
+  else if (png) picture(png);
+  else if (job) trigger("steer", { job });
+  else if (resume) trigger("steer", { resume });
+  else if (sort !== undefined) act({ sort });
+  else if (pin !== undefined) act({ pin });
+  else if (measure !== undefined) act({ measure });
+  else if (turn !== undefined) act({ turn: Number(turn) });
+  else if (patch !== undefined) clicked(JSON.parse(patch));
+}
+// The pages of this tab: only a person's click counts, not the server's choosing one.
+function paged(event) {
+  const button = event.target.closest?.("#bench-views > .tab-wrapper button[role=tab]");
+  if (button && event.isTrusted) act({ view: label(button) });
+}
+
+// Keys work wherever the focus is while a picture is open: after a click nothing may have it.
+document.addEventListener("keydown", (event) => {
+  const move = { ArrowLeft: "previous", ArrowRight: "next", Escape: "close" }[event.key];
+  const box = [...document.querySelectorAll("#benchmark .inspect")].find((one) => one.offsetParent);
+  if (!move || !box || !plainKey(event) || event.shiftKey || typing(event.target)) return;
+  if (event.target.closest?.("input, [role=slider], [role=tab]")) return;
+  event.preventDefault();
+  box.querySelector(`[data-move=${move}]:not(:disabled)`)?.click();
 });
+
+// Charts, of every tab: each is drawn to the room it has, also one that was drawn while hidden.
+// In this tab a click is the patch that the point carries.
+function fit(plot) {
+  if (!plot?.offsetParent || !plot._fullLayout || !window.Plotly) return;
+  if (Math.abs(plot._fullLayout.width - plot.clientWidth) > 1) window.Plotly.Plots.resize(plot);
+}
+const room = new ResizeObserver((entries) => {
+  for (const { target } of entries) fit(target.querySelector(".js-plotly-plot"));
+});
+function hook() {
+  for (const plot of document.querySelectorAll("#tabs .js-plotly-plot")) {
+    if (plot.hooked || !plot.on) continue;
+    plot.hooked = true;
+    plot.on("plotly_afterplot", () => fit(plot));
+    if (root()?.contains(plot)) {
+      plot.on("plotly_click", (event) => {
+        const data = event.points?.[0]?.customdata;
+        const { clientX: x, clientY: y } = event.event ?? {};
+        if (!data?.cell) return data && clicked(data);
+        window.dispatchEvent(new CustomEvent("bench-bar", { detail: { ...data, x, y } }));
+      });
+    }
+    room.observe(plot.closest(".block") ?? plot);
+    fit(plot);
+  }
+}
 // A chart as a picture on the ground that it stands on, twice as fine as the screen.
 async function picture(id) {
   const plot = $(`#${id} .js-plotly-plot`);
@@ -123,25 +176,12 @@ function change() {
     } else if (Object.keys(layout).length) Plotly.relayout(plot, layout);
   }
 }
-function hook() {
-  for (const plot of root()?.querySelectorAll(".js-plotly-plot") ?? []) {
-    if (plot.benchHooked || !plot.on) continue;
-    plot.benchHooked = true;
-    plot.on("plotly_click", (event) => {
-      const data = event.points?.[0]?.customdata;
-      const { clientX: x, clientY: y } = event.event ?? {};
-      if (data?.cell) window.dispatchEvent(new CustomEvent("bench-bar", { detail: { ...data, x, y } }));
-      else if (data) act({ patch: data });
-    });
-    room.observe(plot.closest(".block") ?? plot);
-  }
-}
 
 // Thumbnails, as they come into view, a few at a time; those seen stay.
 const seen = new Map();
 const waiting = new Set();
 let asking = 0;
-function show(image, answer) {
+function fillThumb(image, answer) {
   if (answer.src) image.src = answer.src;
   image.closest(".frame")?.classList.toggle("gone", !answer.src);
   if (answer.error) image.closest("button").title += `\n${answer.error}`;
@@ -153,8 +193,8 @@ function keep(key, answer) {
 const key = (image) => `${image.closest("[data-run]")?.dataset.run}\n${image.dataset.thumb}`;
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) { waiting.delete(target); continue; }
-    waiting.add(target);
+    if (isIntersecting) waiting.add(target);
+    else waiting.delete(target);
   }
   setTimeout(ask, 30);
 }, { rootMargin: "300px" });
@@ -173,7 +213,7 @@ async function ask() {
         const answer = answers[image.dataset.thumb];
         if (!answer) continue;
         keep(key(image), answer);
-        show(image, answer);
+        fillThumb(image, answer);
       }
     } catch { images.forEach((image) => image.closest(".frame")?.classList.add("gone")); }
     finally { asking -= 1; }
@@ -183,12 +223,13 @@ function thumbnails() {
   for (const image of document.querySelectorAll("#bench-gallery img[data-thumb]:not([data-on])")) {
     image.dataset.on = "";
     const known = seen.get(key(image));
-    if (known) show(image, known);
+    if (known) fillThumb(image, known);
     else near.observe(image);
   }
 }
 
-// One picture: its three views. Kept, so that another threshold only changes the words.
+// One picture and its views, of one run or of two. Kept, so that another threshold only changes the
+// words. What was open is marked in the gallery, and has the focus again once it is closed.
 const looks = new Map();
 let inspected = "";
 async function look(run, image, kind) {
@@ -200,18 +241,19 @@ async function look(run, image, kind) {
   return looks.get(name);
 }
 function inspect() {
+  for (const box of document.querySelectorAll("#benchmark .inspect:not([data-on])")) {
+    box.dataset.on = "yes";
+    const { run, image } = box.dataset;
+    for (const figure of box.querySelectorAll("figure")) fill(figure, figure.dataset.run ?? run, image);
+  }
   const box = $("#bench-inspector .inspect");
   const current = box?.dataset.image ?? "";
   document.querySelectorAll("#bench-gallery .shot").forEach((shot) => {
     shot.toggleAttribute("aria-current", shot.dataset.path === current);
+    if (!current && inspected === shot.dataset.path) shot.focus();
   });
-  if (!box) { inspected = ""; return; }
-  if (box.dataset.on) return;
-  box.dataset.on = "yes";
-  const { run, image } = box.dataset;
-  for (const figure of box.querySelectorAll("figure")) fill(figure, run, image);
-  if (!inspected) box.scrollIntoView({ behavior: "smooth", block: "nearest" });
-  inspected = image;
+  if (box && !inspected && box.offsetParent) show(box);
+  inspected = current;
 }
 async function fill(figure, run, image) {
   const ground = figure.querySelector(".ground");
@@ -234,8 +276,8 @@ async function fill(figure, run, image) {
   }
   figure.querySelector("figcaption span").textContent = answer.caption ?? "";
 }
-async function openInDetect() {
-  const { run, image } = $("#bench-inspector .inspect").dataset;
+async function openInDetect(box) {
+  const { run, image } = box.dataset;
   const answer = await look(run, image, "exact");
   if (!answer.src) return;
   const blob = await (await fetch(answer.src)).blob();
@@ -249,29 +291,36 @@ async function openInDetect() {
   drop.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-let queued = false;
-new MutationObserver(() => {
-  if (queued) return;
-  queued = true;
-  requestAnimationFrame(() => {
-    queued = false;
-    if (!root()) return;
-    hook();
-    change();
-    thumbnails();
-    inspect();
-  });
-}).observe(document.body, { childList: true, subtree: true });
-
 // Plotly takes the browser most of a second to take in: while nothing else is to be done.
 const ahead = () => props.plots && import(new URL(`assets/${props.plots}`, document.baseURI).href);
 setTimeout(() => (window.requestIdleCallback ?? setTimeout)(() => {
   ahead()?.catch?.(() => {});
 }), 1500);
 
+// This tab's own element comes when the tab is first opened.
+function settle() {
+  const page = root();
+  if (page && !page.dataset.bound) {
+    page.dataset.bound = "yes";
+    page.addEventListener("click", pressed);
+    page.addEventListener("click", paged, true);
+  }
+  hook();
+  if (!page) return;
+  change();
+  thumbnails();
+  inspect();
+}
 // The tab bar may come a moment later than this.
 let tries = 0;
 const start = setInterval(() => {
   tries += 1;
-  if ((tabs().length && (query().get("tab") ? follow() : true)) || tries > 100) clearInterval(start);
+  if (tries > 1200) clearInterval(start);
+  const all = $("#tabs");
+  if (!all || !tabs().length) return;
+  clearInterval(start);
+  all.addEventListener("click", tabClicked, true);
+  observe(all, settle);
+  settle();
+  if (query().get("tab")) follow();
 }, 50);

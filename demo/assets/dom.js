@@ -77,3 +77,10 @@ window.dom = {
     return look;
   },
 };
+// Where a page has a <base> with an href, Plotly writes the address of the moment into every
+// url(#fill), and the fill is lost when the address changes. Browsers need no address there.
+{
+  const base = document.querySelector("base");
+  const read = base?.getAttribute.bind(base);
+  if (base) base.getAttribute = (name) => (name === "href" ? null : read(name));
+}

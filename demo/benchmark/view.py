@@ -19,12 +19,12 @@ from demo.benchmark.cells import day, image_count, part_of
 from demo.benchmark.select import Neighbours, Selection, describe
 from demo.page.icons import icon
 from demo.page.messages import NEXT, PREVIOUS, TIMES
+from demo.page.templates import render
 
 esc = html.escape
 PAGE = 60
 REPRODUCE = "python -m adaclip evaluate --data synthetic --checkpoint lite --out RUN"
-# Which filters stand over the gallery, in this order.
-FILTERS = ("wrong", "fp", "fn", "tp", "tn")
+SIGNS = {"previous": PREVIOUS, "next": NEXT, "times": TIMES}
 RIGHT = ("tp", "tn")
 CHOOSE_TWO = "Choose the run to compare with."
 ONE_RUN = "There is only one run here. Measure another checkpoint, or bring a run along."
@@ -155,26 +155,31 @@ def gallery_html(
     selection: Selection, page: pd.DataFrame, total: int, offset: int, scores: Scores, cut: float
 ) -> str:
     """Filters with their counts, then exactly the pictures that the selection names."""
-    head = _filters(selection, scores.confusion(cut), scores.failed)
-    if not total:
-        said = "There is no such picture."
-        if not scores.n_normal + scores.n_abnormal + scores.failed:
-            said = "The run has no rows: its images.csv is empty, damaged or not here."
-        return f'{head}<p class="bench-empty">{said}</p>'
-    run = esc(str(selection.run))
-    shots = "".join(_shot(row, selection) for row in page.itertuples())
-    return (
-        f'{head}<div class="shots" data-run="{run}">{shots}</div>{_pager(total, offset, len(page))}'
+    nothing = "There is no such picture."
+    if not scores.n_normal + scores.n_abnormal + scores.failed:
+        nothing = "The run has no rows: its images.csv is empty, damaged or not here."
+    pager = {
+        "first": not offset,
+        "last": offset + len(page) >= total,
+        "text": f"{offset + 1:,} to {offset + len(page):,} of {total:,}",
+    }
+    return render(
+        "benchmark_gallery",
+        heading=describe(selection, total, cut),
+        filters=_filters(selection, scores.confusion(cut), scores.failed),
+        chosen=_chosen(selection),
+        run=selection.run,
+        shots=[_shot(row, selection) for row in page.itertuples()],
+        pager=pager if total > PAGE else None,
+        nothing=nothing,
+        **SIGNS,
     )
 
 
-def heading(selection: Selection, total: int, cut: float) -> str:
-    """What the gallery holds, in words."""
-    return describe(selection, total, cut)
-
-
-def _filters(selection: Selection, counts: Confusion, failed: int) -> str:
+def _filters(selection: Selection, counts: Confusion, failed: int) -> list[dict[str, Any]]:
+    """The gallery's buttons with how many pictures each shows."""
     numbers = {
+        "": counts.fp + counts.fn + counts.tp + counts.tn,
         "wrong": counts.fp + counts.fn,
         "fp": counts.fp,
         "fn": counts.fn,
@@ -182,150 +187,100 @@ def _filters(selection: Selection, counts: Confusion, failed: int) -> str:
         "tn": counts.tn,
         "failed": failed,
     }
-    shown = [*FILTERS, *(["failed"] if failed else [])]
-    every = counts.fp + counts.fn + counts.tp + counts.tn
-    buttons = _filter("", "All", every, selection.outcome is None)
-    for outcome in shown:
-        label = words.OUTCOMES[outcome].capitalize()
-        buttons += _filter(outcome, label, numbers[outcome], selection.outcome == outcome)
-    extra = ""
+    return [
+        {
+            "outcome": outcome,
+            "label": words.OUTCOMES[outcome].capitalize() if outcome else "All",
+            "count": f"{count:,}",
+            "pressed": outcome == (selection.outcome or ""),
+        }
+        for outcome, count in numbers.items()
+        if outcome != "failed" or failed
+    ]
+
+
+def _chosen(selection: Selection) -> list[tuple[str, dict[str, str]]]:
+    """(words, the patch that takes it away) of what narrows the gallery besides the buttons."""
+    chosen: list[tuple[str, dict[str, str]]] = []
     if selection.outcome in ("normal", "anomalous"):
-        extra += _removable(words.OUTCOMES[selection.outcome], {"outcome": ""})
+        chosen.append((words.OUTCOMES[selection.outcome], {"outcome": ""}))
     if selection.score_range is not None:
         low, high = selection.score_range
-        extra += _removable(f"score {low:g} to {high:g}", {"scores": "", "outcome": ""})
+        chosen.append((f"score {low:g} to {high:g}", {"scores": "", "outcome": ""}))
     if selection.class_name is not None:
-        extra += _removable(spoken(selection.class_name), {"class": ""})
-    return f'<div class="shot-filters"><div class="pills">{buttons}</div>{extra}</div>'
+        chosen.append((spoken(selection.class_name), {"class": ""}))
+    return chosen
 
 
-def _filter(outcome: str, label: str, count: int, pressed: bool) -> str:
-    return (
-        f'<button {act({"outcome": outcome, "scores": ""})} aria-pressed="{str(pressed).lower()}"'
-        f' class="pill {outcome}">{esc(label)} <b>{count:,}</b></button>'
-    )
-
-
-def _removable(text: str, patch: Mapping[str, str]) -> str:
-    return (
-        f'<button {act(patch)} class="pill chosen" title="Show the others as well">'
-        f"{esc(text)} {TIMES}</button>"
-    )
-
-
-def _shot(row: Any, selection: Selection) -> str:
-    path = str(row.rel_path)
-    outcome = str(row.outcome)
-    current = ' aria-current="true"' if path == selection.image else ""
-    score = "unreadable" if outcome == "failed" else f"{row.anomaly_score:.3f}"
+def _shot(row: Any, selection: Selection) -> dict[str, Any]:
+    path, outcome = str(row.rel_path), str(row.outcome)
     what = words.ONE_OUTCOME[outcome]
     truth = str(row.defect_type or "") or ("anomalous" if row.anomalous else "normal")
-    title = f"{path}\n{what}, {'truth: ' + spoken(truth)}"
-    return (
-        f'<button {act({"image": path})} class="shot {outcome}" title="{esc(title)}"'
-        f' data-path="{esc(path)}"{current}>'
-        f'<span class="frame"><img data-thumb="{esc(path)}" alt="{esc(what)}: {esc(path)}"></span>'
-        f'<span class="said"><b>{score}</b><i>{esc(what)}</i></span></button>'
-    )
-
-
-def _pager(total: int, offset: int, shown: int) -> str:
-    if total <= PAGE:
-        return ""
-    back = "" if offset else " disabled"
-    on = "" if offset + shown < total else " disabled"
-    return (
-        '<p class="shot-pager">'
-        f'<button type="button" data-act="bench" data-turn="-1" aria-label="Earlier"{back}>'
-        f"{PREVIOUS}</button><span>{offset + 1:,} to {offset + shown:,} of {total:,}</span>"
-        f'<button type="button" data-act="bench" data-turn="1" aria-label="Later"{on}>'
-        f"{NEXT}</button></p>"
-    )
-
-
-FRAMES = (("image", "Picture"), ("map", "Heat map"), ("mask", "Truth"))
+    return {
+        "path": path,
+        "outcome": outcome,
+        "what": what,
+        "title": f"{path}\n{what}, {'truth: ' + spoken(truth)}",
+        "current": path == selection.image,
+        "score": "unreadable" if outcome == "failed" else f"{row.anomaly_score:.3f}",
+    }
 
 
 def inspector_html(
     selection: Selection, row: Mapping[str, Any], near: Neighbours, cut: float
 ) -> str:
     """One picture: itself, the map over it and the true mask, side by side."""
-    path, outcome = str(row["rel_path"]), _outcome(row, cut)
-    frames = "".join(
-        f'<figure data-kind="{kind}"><div class="ground" aria-busy="true"></div>'
-        f"<figcaption><b>{title}</b> <span></span></figcaption></figure>"
-        for kind, title in FRAMES
-    )
-    return (
-        f'<section class="inspect {outcome}" data-run="{esc(str(selection.run))}" '
-        f'data-image="{esc(path)}" aria-label="One picture">'
-        f"{_inspector_head(selection, row, near, cut, outcome)}"
-        f'<div class="looks">{frames}</div>{_inspector_foot(row, cut)}</section>'
+    outcome = outcome_of(row, cut)
+    place = ""
+    if near.position is not None:
+        place = f"{near.position + 1:,} of {describe(selection, near.total, cut)}"
+    return render(
+        "benchmark_inspector",
+        run=selection.run,
+        path=str(row["rel_path"]),
+        outcome=outcome,
+        error=str(row.get("error") or ""),
+        called="anomalous" if outcome in ("tp", "fp") else "normal",
+        score=f"{float(row['anomaly_score']):.3f}",
+        right=outcome in RIGHT,
+        judged=words.ONE_OUTCOME[outcome].capitalize(),
+        place=place,
+        previous=near.previous,
+        next=near.next,
+        facts=_facts(row, cut),
+        previous_sign=PREVIOUS,
+        next_sign=NEXT,
+        times=TIMES,
     )
 
 
-def _outcome(row: Mapping[str, Any], cut: float) -> str:
-    """fp, fn, tp, tn or failed."""
+def outcome_of(row: Mapping[str, Any], cut: float) -> str:
+    """fp, fn, tp, tn or failed: what a threshold makes of a row."""
     if row["error"] or row["anomaly_score"] != row["anomaly_score"]:
         return "failed"
     called, bad = float(row["anomaly_score"]) >= cut, bool(row["anomalous"])
     return ("tp" if called else "fn") if bad else ("fp" if called else "tn")
 
 
-def _inspector_head(
-    selection: Selection, row: Mapping[str, Any], near: Neighbours, cut: float, outcome: str
-) -> str:
-    error = str(row.get("error") or "")
-    if error:
-        verdict = f'<span class="chip failed">{icon("failed")}Unreadable</span>'
-        score = f'<span class="dim">{esc(error)}</span>'
-    else:
-        called = outcome in ("tp", "fp")
-        kind = "anomalous" if called else "normal"
-        verdict = f'<span class="chip {kind}">{icon(kind)}{kind.capitalize()}</span>'
-        score = f"<b>{float(row['anomaly_score']):.3f}</b>"
-    judged = words.ONE_OUTCOME[outcome].capitalize()
-    place = ""
-    if near.position is not None:
-        place = f"{near.position + 1:,} of {describe(selection, near.total, cut)}"
-    return (
-        f"<header>{_step(near.previous, PREVIOUS, 'Previous', 'bench-previous')}"
-        f"{_step(near.next, NEXT, 'Next', 'bench-next')}"
-        f'{verdict}<span class="score-said">{score}</span>'
-        f'<span class="judged {"right" if outcome in RIGHT else "wrong"}">{esc(judged)}</span>'
-        f'<span class="dim place">{esc(place)}</span>'
-        f'<button {act({"image": ""})} class="round" aria-label="Close" title="Close (Esc)" '
-        f'id="bench-close">{TIMES}</button></header>'
-    )
+def truth_of(row: Mapping[str, Any]) -> str:
+    """A row's truth in words, with the kind of defect where the dataset says it."""
+    defect = str(row.get("defect_type") or "")
+    if not row["anomalous"]:
+        return "normal"
+    return f"anomalous: {spoken(defect)}" if defect else "anomalous"
 
 
-def _step(path: str | None, sign: str, label: str, element_id: str) -> str:
-    off = ' disabled=""' if path is None else ""
-    return (
-        f'<button {act({"image": path or ""})} id="{element_id}" class="step" '
-        f'aria-label="{label}" title="{label}"{off}>{sign}</button>'
-    )
-
-
-def _inspector_foot(row: Mapping[str, Any], cut: float) -> str:
-    truth = "normal"
-    if row["anomalous"]:
-        defect = str(row.get("defect_type") or "")
-        truth = f"anomalous: {spoken(defect)}" if defect else "anomalous"
-    seconds = row.get("seconds")
+def _facts(row: Mapping[str, Any], cut: float) -> list[tuple[str, str]]:
     facts = [
         ("File", str(row["rel_path"])),
         ("Object", spoken(str(row["class_name"]))),
-        ("Truth", truth),
+        ("Truth", truth_of(row)),
         ("Threshold", words.threshold(cut)),
     ]
+    seconds = row.get("seconds")
     if seconds is not None and seconds == seconds:
         facts.append(("Took", f"{float(seconds):.2g} s"))
-    told = "".join(f"<span><i>{term}</i> {esc(text)}</span>" for term, text in facts)
-    return (
-        f'<footer>{told}<button type="button" data-act="bench" data-detect="yes" '
-        'class="quiet">Open in Detect</button></footer>'
-    )
+    return facts
 
 
 def no_picture_html(path: str) -> str:
