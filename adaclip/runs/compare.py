@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from adaclip.data.registry import dataset_name, spoken
 from adaclip.metrics.intervals import bootstrap_difference
 from adaclip.metrics.ranking import METRICS, ranking
 from adaclip.runs import wording
-from adaclip.runs.scores import RunLike, has_error, own_threshold
+from adaclip.runs.scores import Confusion, RunLike, has_error, own_threshold
 
 LEVEL = 0.95
 MOST_DRAWN = 4_000_000  # image draws per class: large classes need fewer and get at least 100
@@ -62,7 +63,10 @@ class Delta:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """Run b against run a. `images`: every shared image; `changed`: those that changed sides."""
+    """Run b against run a. `images`: every shared image; `changed`: those that changed sides.
+
+    Sides are those at `threshold_a` and `threshold_b`; the rows do not depend on them.
+    """
 
     a: str
     b: str
@@ -72,7 +76,6 @@ class Comparison:
     rows: tuple[Delta, ...]
     mean: Delta
     images: pd.DataFrame
-    changed: pd.DataFrame
     threshold_a: float
     threshold_b: float
     only_a: int
@@ -81,8 +84,61 @@ class Comparison:
 
     @property
     def common(self) -> int:
-        """Images with a score under both runs."""
+        """How many images both runs scored."""
         return len(self.images)
+
+    @functools.cached_property
+    def changed(self) -> pd.DataFrame:
+        """The images that changed sides: broken before mended, the largest change first."""
+        changed = self.images[self.images["change"] != ""]
+        gap = (changed["score_b"] - changed["score_a"]).abs()
+        order = pd.DataFrame({"kind": changed["change"], "gap": -gap})
+        return changed.loc[order.sort_values(["kind", "gap"], kind="stable").index]
+
+    @property
+    def counts(self) -> tuple[Confusion, Confusion]:
+        """The shared images by truth and verdict, under a and under b."""
+        sides = (self.images[f"outcome_{run}"].value_counts() for run in ("a", "b"))
+        a, b = (
+            Confusion(**{name: int(found.get(name, 0)) for name in ("tp", "fp", "tn", "fn")})
+            for found in sides
+        )
+        return a, b
+
+    def at(self, threshold_a: float, threshold_b: float) -> Comparison:
+        """The same comparison with every image judged at other thresholds, 0-1."""
+        return dataclasses.replace(
+            self,
+            images=_sides(self.images, threshold_a, threshold_b),
+            threshold_a=threshold_a,
+            threshold_b=threshold_b,
+        )
+
+    def at_false_alarms(self, rate: float) -> Comparison | None:
+        """Each run at its lowest threshold that calls at most `rate` of the shared normals
+        anomalous, 0-1; None without normals."""
+        normal = self.images["anomalous"].to_numpy(dtype=np.int64) == 0
+        if not normal.any():
+            return None
+        scores = (self.images[f"score_{run}"].to_numpy(dtype=np.float64) for run in ("a", "b"))
+        return self.at(*(threshold_at(values[normal], rate) for values in scores))
+
+
+def threshold_at(normal: np.ndarray, rate: float) -> float:
+    """The lowest threshold that calls at most `rate` (0-1) of the normal scores anomalous.
+
+    Scores from the threshold on are called anomalous. `normal` (n,) is not empty. Above 1 when
+    too many scores are exactly 1 and only calling nothing keeps to the rate.
+
+    >>> threshold_at(np.array([0.1, 0.2, 0.3, 0.4]), 1.0)
+    0.0
+    >>> round(threshold_at(np.array([0.1, 0.2, 0.3, 0.4]), 0.25), 6)
+    0.3
+    """
+    allowed = math.floor(rate * len(normal) + 1e-9)
+    if allowed >= len(normal):
+        return 0.0
+    return float(np.nextafter(np.sort(normal)[::-1][allowed], np.inf))
 
 
 def signed(value: float) -> str:
@@ -99,28 +155,19 @@ def compare(
     metric: str = "auroc",
     draws: int = 1000,
     seed: int = 0,
-    threshold_a: float | None = None,
-    threshold_b: float | None = None,
 ) -> Comparison:
     """Deltas per class with paired bootstrap intervals, and the images that changed sides.
 
     Only images that both runs scored count, on image level: `metric` is auroc,
     average_precision or max_f1 (any other is compared as auroc). `draws` at most, fewer for
-    large classes. Thresholds: each run's own unless given.
+    large classes. Each run is judged at its own threshold.
     """
     metric = metric if metric in METRICS else "auroc"
-    cut_a = own_threshold(run_a) if threshold_a is None else threshold_a
-    cut_b = own_threshold(run_b) if threshold_b is None else threshold_b
+    cut_a, cut_b = own_threshold(run_a), own_threshold(run_b)
     same_dataset = run_a.results.dataset == run_b.results.dataset
     images, only_a, only_b, disputed = _shared(run_a, run_b, frame_a, frame_b)
     if not same_dataset:
         images = images.iloc[:0]
-    images = _sides(images, cut_a, cut_b)
-    changed = images[images["change"] != ""]
-    gap = (changed["score_b"] - changed["score_a"]).abs()
-    order = pd.DataFrame({"kind": changed["change"], "gap": -gap}).sort_values(
-        ["kind", "gap"], kind="stable"
-    )
     rows = [
         _class_delta(str(name), group, metric, min(draws, max(100, MOST_DRAWN // len(group))), seed)
         for name, group in images.groupby("class_name", sort=True)
@@ -133,8 +180,7 @@ def compare(
         metric=metric,
         rows=tuple(rows),
         mean=_mean_delta(rows),
-        images=images,
-        changed=changed.loc[order.index],
+        images=_sides(images, cut_a, cut_b),
         threshold_a=cut_a,
         threshold_b=cut_b,
         only_a=only_a,

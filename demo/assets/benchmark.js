@@ -229,7 +229,7 @@ function thumbnails() {
 }
 
 // One picture and its views, of one run or of two. Kept, so that another threshold only changes the
-// words. What was open is marked in the gallery, and has the focus again once it is closed.
+// words. What was open is marked among the others, and has the focus again once it is closed.
 const looks = new Map();
 let inspected = "";
 async function look(run, image, kind) {
@@ -246,13 +246,13 @@ function inspect() {
     const { run, image } = box.dataset;
     for (const figure of box.querySelectorAll("figure")) fill(figure, figure.dataset.run ?? run, image);
   }
-  const box = $("#bench-inspector .inspect");
+  const box = [...document.querySelectorAll("#benchmark .inspect")].find((one) => one.offsetParent);
   const current = box?.dataset.image ?? "";
-  document.querySelectorAll("#bench-gallery .shot").forEach((shot) => {
+  for (const shot of document.querySelectorAll("#benchmark button[data-path]")) {
     shot.toggleAttribute("aria-current", shot.dataset.path === current);
-    if (!current && inspected === shot.dataset.path) shot.focus();
-  });
-  if (box && !inspected && box.offsetParent) show(box);
+    if (!current && inspected === shot.dataset.path && shot.offsetParent) shot.focus();
+  }
+  if (box && !inspected) show(box);
   inspected = current;
 }
 async function fill(figure, run, image) {

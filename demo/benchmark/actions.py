@@ -89,6 +89,8 @@ class BenchmarkActions:
         before, desk.notes = desk.view, tuple(notes)
         step = desk.look_at(selection)
         into = {"run", "class", "image", "outcome", "scores"} & set(patch)
+        if desk.view == "compare" and into == {"image"}:  # of two runs it is shown under both
+            into = set()
         if into or ("dataset" in patch and "level" not in patch):
             desk.view = "run"
         return self._draw(desk, holdings, step=step or desk.view != before)

@@ -18,7 +18,7 @@ MOST_PINS = 12
 VIEW_PARTS = {
     "results": ("controls", "table", "charts"),
     "run": ("controls", "run", "scores", "marks", "gallery", "inspector"),
-    "compare": ("controls", "compare"),
+    "compare": ("controls", "compare", "pair"),
     "measure": ("measure",),
 }
 EVERYTHING = frozenset(part for parts in VIEW_PARTS.values() for part in parts)
@@ -30,8 +30,11 @@ _AFFECTS = {
     "threshold": {"marks", "gallery", "inspector"},
     "outcome": {"gallery", "inspector"},
     "score_range": {"gallery", "inspector"},
-    "image": {"inspector"},
-    "against": {"controls", "compare"},
+    "image": {"inspector", "pair"},
+    "against": {"controls", "compare", "pair"},
+    "cuts": {"compare", "pair"},
+    "alarms": {"compare", "pair"},
+    "scale": {"controls", "scores"},
     "metric": {"controls", "table", "charts", "compare"},
     "level": {"controls", "table", "charts"},
     "domain": {"controls", "table", "charts"},

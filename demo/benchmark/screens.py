@@ -57,6 +57,7 @@ class Screens:
             "gallery": self._gallery,
             "inspector": self._inspector,
             "compare": self._compare,
+            "pair": self._pair,
             "measure": self._measure,
         }
         screen: Screen = {}
@@ -246,13 +247,11 @@ class Screens:
         return None if found.empty else found.iloc[0].to_dict()
 
     def _compare(self, desk: Desk, holdings: Holdings) -> Screen:
-        from adaclip.runs.compare import compare
         from demo.benchmark import figures
-        from demo.benchmark.html import compare_html, versus_html
+        from demo.benchmark.comparison import chosen_of, compare_html, versus_html
 
-        run = self._run_of(desk, holdings)
-        other = holdings.runs.get(desk.selection.against or "")
-        if run is None or other is None:
+        found = self._compared(desk, holdings)
+        if found is None:
             said = view.CHOOSE_TWO if len(holdings.runs) > 1 else view.ONE_RUN
             return {
                 "versus": f'<p class="bench-empty">{said}</p>',
@@ -260,14 +259,39 @@ class Screens:
                 "deltas": figures.empty(wording.NA),
                 "agreement": figures.empty(wording.NA),
             }
-        frames = self._library.book.frame(run), self._library.book.frame(other)
-        found = compare(run, other, *frames, metric=desk.selection.metric)
+        own, equal = found
         return {
-            "versus": versus_html(found),
-            "comparison": compare_html(found),
-            "deltas": figures.deltas(found),
-            "agreement": figures.agreement(found),
+            "versus": versus_html(own),
+            "comparison": compare_html(own, equal, desk.selection),
+            "deltas": figures.deltas(own),
+            "agreement": figures.agreement(chosen_of(own, equal, desk.selection)),
         }
+
+    def _compared(self, desk: Desk, holdings: Holdings) -> tuple[Any, Any] | None:
+        """The two runs at their own thresholds and at equal false alarms; resampled once."""
+        from adaclip.runs.compare import compare
+
+        run, chosen = self._run_of(desk, holdings), desk.selection
+        other = holdings.runs.get(chosen.against or "")
+        if run is None or other is None:
+            return None
+        frames = self._library.book.frame(run), self._library.book.frame(other)
+        drawn = self._library.book.scores(run).drawn
+        key = ("compared", other.id, chosen.metric)
+        against, own = drawn.get(key, (None, None))
+        if own is None or against is not frames[1]:  # B's images have been read anew
+            own = compare(run, other, *frames, metric=chosen.metric)
+            drawn[key] = (frames[1], own)
+        return own, own.at_false_alarms(chosen.alarms)
+
+    def _pair(self, desk: Desk, holdings: Holdings) -> Screen:
+        from demo.benchmark.comparison import chosen_of, pair_html
+
+        image = desk.selection.image
+        found = self._compared(desk, holdings) if image is not None else None
+        if image is None or found is None:
+            return {"pair": ""}
+        return {"pair": pair_html(chosen_of(*found, desk.selection), image)}
 
     def _measure(self, desk: Desk, holdings: Holdings) -> Screen:
         from demo.services import checkpoint_choices

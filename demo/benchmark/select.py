@@ -25,6 +25,8 @@ METRICS = tuple(words.METRICS)
 LEVELS = tuple(words.LEVELS)
 DOMAINS = tuple(words.DOMAINS)
 OUTCOMES = tuple(words.OUTCOMES)
+SCALES = tuple(words.SCALES)
+CUTS = tuple(words.CUTS)
 DEFAULT_PROTOCOL = "adaclip"
 MAX_PARAMETER = 1000  # characters; longer ones are no links of ours
 LISTS = ("methods", "datasets")  # parameters that name several things
@@ -41,6 +43,9 @@ class Selection:
     `threshold` None is the run's own. `score_range` is half-open, except that an upper end of 1
     includes 1. `class_name` None is all classes of the run. `methods` (columns of the overview)
     and `datasets` empty are all of them; `baseline` is the column that others are compared with.
+    `scale` is what the histogram and the threshold's slider are drawn on; `cuts` and `alarms`
+    (0-1) are at which thresholds two runs are compared: their own, or those with at most that
+    false-alarm rate.
     """
 
     run: str | None = None
@@ -58,6 +63,9 @@ class Selection:
     image: str | None = None
     outcome: str | None = None
     score_range: ScoreRange | None = None
+    scale: str = "score"
+    cuts: str = "own"
+    alarms: float = 0.05
 
     def to_query(self) -> dict[str, str]:
         """The parameters that differ from the defaults, as the address has them."""
@@ -87,6 +95,9 @@ PARAMETERS = {
     "outcome": "outcome",
     "score_range": "scores",
     "image": "image",
+    "scale": "scale",
+    "cuts": "cuts",
+    "alarms": "alarms",
 }
 _DEFAULTS = {item.name: item.default for item in dataclasses.fields(Selection)}
 # What a new value takes with it: an image of another run is no image of this one.
@@ -214,7 +225,7 @@ class Known:
             return None, "it is no value of this page"
         if text == "":
             return _DEFAULTS[name], ""
-        if name == "threshold":
+        if name in ("threshold", "alarms"):
             value = _number(text)
             return (value, "") if value is not None else (None, "it is no number from 0 to 1")
         if name == "score_range":
@@ -234,6 +245,8 @@ class Known:
             "protocol": self.protocols,
             "outcome": OUTCOMES,
             "baseline": self.columns,
+            "scale": SCALES,
+            "cuts": CUTS,
         }[name]
         return (text, "") if text in offered else (None, "there is none of that name here")
 

@@ -70,6 +70,7 @@ class BenchmarkTab:
     run_b: gr.Dropdown
     compared: gr.Radio
     versus: gr.HTML
+    pair: gr.HTML  # one picture under both
     comparison: gr.HTML
     deltas: gr.Plot
     agreement: gr.Plot
@@ -241,6 +242,7 @@ def _compare() -> dict[str, Any]:
     with gr.Row(elem_id="bench-both"):
         deltas = _chart("deltas", "What B changes, by object")
         agreement = _chart("agreement", "The same pictures under both")
+    pair = html("", elem_id="bench-pair")
     comparison = html("", elem_id="bench-comparison")
     return {
         "run_a": run_a,
@@ -249,6 +251,7 @@ def _compare() -> dict[str, Any]:
         "deltas": deltas,
         "agreement": agreement,
         "versus": versus,
+        "pair": pair,
         "comparison": comparison,
     }
 

@@ -45,6 +45,13 @@ ONE_OUTCOME = {
     "failed": "unreadable image",
 }
 
+SCALES = {"score": "Score", "margin": "Margin"}
+SCALE_HELP = (
+    "Margin spreads out the scores near 0 and 1: it is their log-odds, 0 at a score of 0.5."
+)
+CUTS = {"own": "Each run's own threshold", "equal": "Equal false alarms"}
+ALARMS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+
 TIMES_100 = "\u00d7 100"
 NO_MASKS = "the dataset has no masks"
 NOT_PUBLISHED = "not published"

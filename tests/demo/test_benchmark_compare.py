@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from adaclip.runs import read_run
-from adaclip.runs.compare import compare
+from adaclip.runs.compare import compare, threshold_at
 from tests.demo.benches import image_rows, replaced, run_of, some_run, written
 
 
@@ -131,3 +131,45 @@ def test_images_whose_truth_is_disputed_are_left_out() -> None:
     got = compare(a, b, a.images(), table, draws=10)
     assert got.common == 118
     assert any("1 image left out" in one for one in got.warnings)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 0.2, 0.5, 1.0])
+def test_equal_false_alarms_are_the_most_found_at_no_more_alarms_than_that(rate) -> None:
+    a, b = some_run("a", seed=1), some_run("b", seed=2)
+    got = compare(a, b, a.images(), b.images(), draws=10).at_false_alarms(rate)
+    shared = a.table.merge(b.table, on="rel_path", suffixes=("_a", "_b"))
+    shared = shared[(shared["error_a"] == "") & (shared["error_b"] == "")]
+    bad = shared["anomalous_a"] == 1
+    for run, counts in zip("ab", got.counts, strict=True):
+        scores = shared[f"anomaly_score_{run}"]
+        most = 0  # by trying every threshold that calls something else
+        for cut in [0.0, *(scores + 1e-12), 2.0]:
+            called = scores >= cut
+            if (called & ~bad).sum() <= rate * (~bad).sum():
+                most = max(most, int((called & bad).sum()))
+        assert counts.tp == most
+        cut = getattr(got, f"threshold_{run}")
+        assert counts.fp == ((scores >= cut) & ~bad).sum() <= rate * (~bad).sum()
+        assert counts.tp == ((scores >= cut) & bad).sum()
+        assert counts.tp + counts.fn == bad.sum()
+    for one in got.changed.itertuples():
+        right = [(one.score_a >= got.threshold_a), (one.score_b >= got.threshold_b)]
+        right = [called == (one.anomalous == 1) for called in right]
+        assert right == ([False, True] if one.change == "mended" else [True, False])
+
+
+def test_saturated_normals_leave_no_threshold_but_one_over_1() -> None:
+    assert threshold_at(np.array([1.0, 1.0, 0.2]), 0.5) > 1.0
+    assert threshold_at(np.array([1.0, 1.0, 0.2]), 0.7) == pytest.approx(0.2)
+    run = run_of(image_rows("synthetic", "gear", np.array([]), np.array([0.0, 1.0])))
+    assert compare(run, run, run.images(), run.images()).at_false_alarms(0.1) is None
+
+
+def test_a_comparisons_rows_and_images_stay_when_it_is_judged_otherwise() -> None:
+    a, b = pair(0.5)
+    own = compare(a, b, a.images(), b.images(), draws=10)
+    other = own.at(0.9, 0.1)
+    assert other.rows == own.rows
+    assert other.images["rel_path"].tolist() == own.images["rel_path"].tolist()
+    assert other.counts != own.counts
+    assert other.at(own.threshold_a, own.threshold_b).counts == own.counts

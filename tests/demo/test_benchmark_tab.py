@@ -299,6 +299,32 @@ def test_two_runs_are_compared_on_their_shared_pictures(page):
     assert "changes" in screen["comparison"]
 
 
+def test_equal_false_alarms_are_in_the_address_and_choose_what_is_listed(page):
+    screen = page.arrive("", "run=newest&against=older")
+    assert "each run at its own threshold" in screen["comparison"]
+    screen = page.act(screen["key"], {"patch": {"cuts": "equal", "alarms": "0.1"}})
+    assert "both at equal false alarms" in screen["comparison"]
+    assert "cuts=equal&alarms=0.1" in address(screen)
+    assert page.arrive("", address(screen))["comparison"] == screen["comparison"]
+
+
+def test_a_picture_of_two_runs_is_shown_under_both_and_opens_under_each(page):
+    screen = page.arrive("", "run=newest&against=older")
+    paths = re.findall('data-path="([^"]+)"', screen["comparison"])
+    shown = page.act(screen["key"], {"patch": {"image": paths[1]}})
+    assert "view=compare" in address(shown)
+    assert f"2 of {len(paths)} that changed sides" in shown["pair"]
+    assert "deltas" not in shown
+    assert 'data-run="older"' in shown["pair"]
+    closed = page.act(shown["key"], {"patch": {"image": ""}})
+    assert closed["pair"] == ""
+    under_b = page.act(shown["key"], {"patch": {"run": "older", "image": paths[1]}})
+    assert "view=run" in address(under_b)
+    assert paths[1] in under_b["inspector"]
+    gone = page.arrive("", "run=newest&against=older&image=no/such.png")
+    assert "no/such.png" in gone["pair"]
+
+
 def test_runs_that_come_later_are_found_and_broken_ones_named(page, library, services, tmp_path):
     key = page.arrive("", "")["key"]
     assert "half" not in library.holdings().runs
