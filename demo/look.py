@@ -15,6 +15,7 @@ from demo.page import messages
 View = Literal["overlay", "contours", "mask", "map"]
 # The threshold sliders' step; within half of it a value is the recommended one.
 SLIDER_STEP = 0.001
+MARGIN_STEP = 0.01  # of a slider over margins
 MAX_AREA_PERCENT = 2.0
 
 

@@ -19,10 +19,10 @@ from adaclip.runs.results import Run
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
 from demo.benchmark.screens import Screen, Screens
-from demo.benchmark.select import SEPARATOR, Known, threshold_of
+from demo.benchmark.select import SEPARATOR, Known, place_on, score_on, threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.flag.flagging import Subject
-from demo.look import SLIDER_STEP, is_number
+from demo.look import MARGIN_STEP, SLIDER_STEP
 from demo.page import messages
 from demo.runs.jobs import sources
 from demo.runs.library import Holdings, Library
@@ -164,18 +164,25 @@ class BenchmarkActions:
         patch = {"run": str(run_a or ""), "against": str(run_b or ""), "metric": str(metric)}
         return self._controlled(key, patch)
 
-    def moved(self, key: str, threshold: Any) -> Screen:
-        """The threshold's slider; it says what the desk knows when it was set from here."""
-        if not is_number(threshold):
-            raise InputError(messages.THRESHOLD_RANGE)
+    def moved(self, key: str, value: Any) -> Screen:
+        """The threshold's slider; it repeats the visitor's threshold when it was set from here."""
         key, desk = self._desks.get(key)
         with desk.lock:
+            scale = desk.selection.scale
+            threshold = score_on(scale, value)
+            if threshold is None:
+                raise InputError(messages.THRESHOLD_RANGE)
             run = self._library.holdings().runs.get(desk.selection.run or "")
             if run is None:
                 return {}
-            if abs(threshold - threshold_of(desk.selection, run)) <= SLIDER_STEP / 2:
+            step = SLIDER_STEP if scale == "score" else MARGIN_STEP
+            if abs(value - place_on(scale, threshold_of(desk.selection, run))) <= step / 2:
                 return {}
-            return self._controlled(key, {"threshold": repr(float(threshold))}, moving=True)
+            return self._controlled(key, {"threshold": repr(threshold)}, moving=True)
+
+    def scaled(self, key: str, scale: Any) -> Screen:
+        """Histogram and slider on another scale: the same threshold at another place."""
+        return self._controlled(key, {"scale": str(scale)})
 
     def reset(self, key: str) -> Screen:
         """The run's own threshold."""
@@ -230,7 +237,7 @@ class BenchmarkActions:
         if {"run", "scores", "marks"} & parts and not moving:
             run = holdings.runs.get(desk.selection.run or "")
             if run is not None:
-                screen["threshold"] = threshold_of(desk.selection, run)
+                screen["threshold"] = self._screens.slider(desk, run)
         return screen
 
     # Asked by others.

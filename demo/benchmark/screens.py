@@ -5,6 +5,7 @@ Tables and charts are imported when the tab is first opened: the page starts wit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,11 +20,12 @@ from adaclip.runs.scores import Scores
 from demo.benchmark import view, words
 from demo.benchmark.cells import name_of
 from demo.benchmark.desk import Desk
-from demo.benchmark.select import images_page, neighbours, threshold_of
+from demo.benchmark.select import images_page, neighbours, place_on, threshold_of
 from demo.benchmark.tab import FILES
 from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject
 from demo.flag.subjects import run_subject
+from demo.look import MARGIN_STEP, SLIDER_STEP
 from demo.runs.jobs import sources
 from demo.runs.library import Holdings, Library
 from demo.services import Services
@@ -86,6 +88,7 @@ class Screens:
             "class_name": gr.Dropdown(
                 choices=view.class_choices(run), value=chosen.class_name or ""
             ),
+            "scale": chosen.scale,
             "run_a": gr.Dropdown(choices=runs, value=chosen.run),
             "run_b": gr.Dropdown(choices=rivals, value=chosen.against),
             "compared": ranked,
@@ -191,12 +194,26 @@ class Screens:
         }
         return {"changes": changes}
 
-    def _threshold(self, desk: Desk, run: Run) -> tuple[Scores, float, float | None]:
-        """What is under the threshold, the threshold and its review value."""
+    def _threshold(self, desk: Desk, run: Run) -> tuple[Scores, float, float | None, str]:
+        """What is under the threshold, the threshold, its review value and the scale."""
         scores = self._library.book.scores(run, desk.selection.class_name)
         cut = threshold_of(desk.selection, run)
         # The review band belongs to the run's own threshold.
-        return scores, cut, run.threshold.review_value if cut == run.threshold.value else None
+        review = run.threshold.review_value if cut == run.threshold.value else None
+        return scores, cut, review, desk.selection.scale
+
+    def slider(self, desk: Desk, run: Run) -> gr.Slider:
+        """The threshold's slider on the chosen scale; margins reach over the run's own."""
+        from demo.benchmark.figures.scores import bin_edges
+
+        scale, cut = desk.selection.scale, threshold_of(desk.selection, run)
+        at = place_on(scale, cut)
+        ends, step = (0.0, 1.0), SLIDER_STEP
+        if scale == "margin":
+            edges = bin_edges(self._library.book.scores(run), scale)
+            ends, step = (math.floor(min(edges[0], at)), math.ceil(max(edges[-1], at))), MARGIN_STEP
+        label = f"Picture threshold{' (margin)' if scale == 'margin' else ''}"
+        return gr.Slider(minimum=ends[0], maximum=ends[1], step=step, value=at, label=label)
 
     def _gallery(self, desk: Desk, holdings: Holdings) -> Screen:
         run = self._run_of(desk, holdings)

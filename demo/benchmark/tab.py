@@ -53,6 +53,7 @@ class BenchmarkTab:
     run: gr.Dropdown
     class_name: gr.Dropdown
     threshold: gr.Slider
+    scale: gr.Radio  # of the threshold and the histogram
     reset: gr.Button
     about: gr.HTML
     heat: gr.Plot
@@ -206,6 +207,10 @@ def _run() -> dict[str, Any]:
             label="Picture threshold",
             elem_id="bench-threshold",
             buttons=[],
+        )
+        scales = [(label, key) for key, label in words.SCALES.items()]
+        parts["scale"] = gr.Radio(
+            scales, value="score", label="Scale", elem_id="bench-scale", elem_classes="seg"
         )
         parts["reset"] = gr.Button("Run's own", size="sm", elem_id="bench-reset", min_width=80)
     parts["about"] = html("", elem_id="bench-about")

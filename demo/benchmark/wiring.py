@@ -94,6 +94,9 @@ class BenchmarkWiring:
         def moved(key: str, threshold: Any) -> Screen:
             return do.moved(key, threshold)
 
+        def scaled(key: str, scale: Any) -> Screen:
+            return do.scaled(key, scale)
+
         def reset(key: str) -> Screen:
             return do.reset(key)
 
@@ -111,6 +114,7 @@ class BenchmarkWiring:
         tab.threshold.change(
             self._answer.once(moved), [tab.key, tab.threshold], few, queue=False, **LAST
         )
+        self._on([tab.scale.input], scaled, [tab.key, tab.scale])
         self._on([tab.reset.click], reset, [tab.key])
 
     def _wire_measuring(self, tab: BenchmarkTab) -> None:

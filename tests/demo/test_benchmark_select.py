@@ -143,6 +143,9 @@ def test_a_selection_survives_the_address(known: Known) -> None:
         outcome="fp",
         score_range=(1e-05, 0.35),
         image="metal_nut/test/good/00001.png",
+        scale="margin",
+        cuts="equal",
+        alarms=0.125,
     )
     assert known.from_query(selection.to_query()) == (selection, [])
 
@@ -181,6 +184,9 @@ def test_the_first_view_is_the_newest_finished_run(known: Known) -> None:
         ("image", "a\x00b"),
         ("image", "x" * 2000),
         ("against", "../../etc/passwd"),
+        ("scale", "metres"),
+        ("cuts", "deep"),
+        ("alarms", "2"),
     ],
 )
 def test_what_does_not_exist_is_dropped_with_a_word(known: Known, parameter, value) -> None:

@@ -108,6 +108,25 @@ def test_the_slider_repeating_what_was_set_changes_nothing(page):
         page.moved(key, float("nan"))
 
 
+def test_on_the_margins_scale_the_slider_is_in_log_odds_and_the_address_in_scores(page):
+    screen = page.arrive("", "run=newest&threshold=0.9")
+    scaled = page.scaled(screen["key"], "margin")
+    assert "scale=margin" in address(scaled)
+    assert "threshold=0.9" in address(scaled)
+    assert scaled["threshold"].value == pytest.approx(np.log(9))
+    assert scaled["threshold"].minimum < -2 < 2 < scaled["threshold"].maximum
+    assert page.moved(screen["key"], 2.2) == {}
+    moved = page.moved(screen["key"], -1.5)
+    found = float(re.search("threshold=([0-9.]+)", address(moved)).group(1))
+    assert found == pytest.approx(1 / (1 + np.exp(1.5)))
+    back = page.scaled(screen["key"], "score")
+    assert back["threshold"].value == pytest.approx(found)
+    for nonsense in (None, True, "high", float("nan"), float("inf"), 1e9):
+        page.scaled(screen["key"], "margin")
+        with pytest.raises(InputError):
+            page.moved(screen["key"], nonsense)
+
+
 def test_choices_of_methods_and_datasets_live_in_the_address(page):
     key = page.arrive("", "")["key"]
     ids = ["WinCLIP|adaclip|0", "AdaCLIP|adaclip|0"]

@@ -12,24 +12,28 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from adaclip.logits import sigmoid
 from adaclip.metrics import curves
 from adaclip.runs import wording
 from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
 from demo.benchmark.figures import style
-from demo.benchmark.select import written_range
+from demo.benchmark.select import MARGIN_END, place_on, written_range
 
 HEIGHT = 300
 BINS = (24, 60)  # fewest and most
 CURVE_POINTS = 400
 
 
-def histogram(scores: Scores, threshold: float, review: float | None = None) -> go.Figure:
+def histogram(
+    scores: Scores, threshold: float, review: float | None = None, scale: str = "score"
+) -> go.Figure:
     """How the scores of normal and anomalous images lie about the threshold.
 
-    A click on a bar gives its score range and kind of image.
+    On the scale "margin", the log-odds of the score, those near 0 and 1 lie apart. A click on a
+    bar gives its score range and kind of image.
     """
-    return _marked("histogram", scores, threshold, review)
+    return _marked("histogram", scores, threshold, review, scale)
 
 
 def roc(scores: Scores, threshold: float) -> go.Figure:
@@ -42,25 +46,28 @@ def precision_recall(scores: Scores, threshold: float) -> go.Figure:
     return _marked("precision_recall", scores, threshold)
 
 
-def threshold_json(name: str, scores: Scores, threshold: float, review: float | None = None) -> str:
+def threshold_json(
+    name: str, scores: Scores, threshold: float, review: float | None = None, scale: str = "score"
+) -> str:
     """The JSON of histogram, roc, precision_recall or confusion, as `to_json` of it would be.
 
     For a moving threshold: only its marks are written anew.
     """
     if name == "confusion":
         return str(confusion(scores, threshold).to_json())
-    drawn = scores.drawn.get((name, "json"))
+    drawn = scores.drawn.get((name, scale, "json"))
     if drawn is None:
-        plain = json.loads(_plain(name, scores).to_json())
-        drawn = scores.drawn[name, "json"] = (json.dumps(plain["data"])[1:-1], plain["layout"])
+        plain = json.loads(_plain(name, scores, scale).to_json())
+        drawn = (json.dumps(plain["data"])[1:-1], plain["layout"])
+        scores.drawn[name, scale, "json"] = drawn
     data, layout = drawn
-    traces, marks = _marks(name, scores, threshold, review)
+    traces, marks = _marks(name, scores, threshold, review, scale)
     parts = [part for part in (data, *(trace.to_json() for trace in traces)) if part]
     return f'{{"data":[{",".join(parts)}],"layout":{json.dumps({**layout, **marks})}}}'
 
 
 def threshold_changes(
-    name: str, scores: Scores, threshold: float, review: float | None = None
+    name: str, scores: Scores, threshold: float, review: float | None = None, scale: str = "score"
 ) -> dict[str, Any]:
     """What a moved threshold changes in a chart that is drawn already.
 
@@ -71,22 +78,23 @@ def threshold_changes(
     if name == "confusion":
         keep, (traces, layout) = 0, (confusion(scores, threshold).data, {})
     else:
-        keep = len(_plain(name, scores).data)
-        traces, layout = _marks(name, scores, threshold, review)
+        keep = len(_plain(name, scores, scale).data)
+        traces, layout = _marks(name, scores, threshold, review, scale)
     return {"keep": keep, "traces": [json.loads(one.to_json()) for one in traces], "layout": layout}
 
 
-def _plain(name: str, scores: Scores) -> go.Figure:
+def _plain(name: str, scores: Scores, scale: str) -> go.Figure:
     """The chart without a threshold; drawn once for its scores, so not to be changed."""
-    plain = scores.drawn.get(name)
+    plain = scores.drawn.get((name, scale))
     if plain is None:
         reason = _reason(name, scores)
         if reason:
             title = "Scores" if name == "histogram" else CURVES[name].title
             plain = style.empty(f"{title}: {wording.NA}, {reason}", HEIGHT)
         else:
-            plain = _histogram(scores) if name == "histogram" else _curve(scores, CURVES[name])
-        scores.drawn[name] = plain
+            histogram = name == "histogram"
+            plain = _histogram(scores, scale) if histogram else _curve(scores, CURVES[name])
+        scores.drawn[name, scale] = plain
     return plain
 
 
@@ -97,21 +105,23 @@ def _reason(name: str, scores: Scores) -> str | None:
     return scores.undefined
 
 
-def _marked(name: str, scores: Scores, threshold: float, review: float | None = None) -> go.Figure:
-    figure = go.Figure(_plain(name, scores))
-    traces, layout = _marks(name, scores, threshold, review)
+def _marked(
+    name: str, scores: Scores, threshold: float, review: float | None = None, scale: str = "score"
+) -> go.Figure:
+    figure = go.Figure(_plain(name, scores, scale))
+    traces, layout = _marks(name, scores, threshold, review, scale)
     return figure.add_traces(traces).update_layout(**layout)
 
 
 def _marks(
-    name: str, scores: Scores, threshold: float, review: float | None
+    name: str, scores: Scores, threshold: float, review: float | None, scale: str
 ) -> tuple[list[go.Scatter], dict[str, Any]]:
     """(traces, layout) that the threshold adds to a chart: all that changes when it moves."""
     if _reason(name, scores):
         return [], {}
     if name == "histogram":
-        _plain(name, scores)
-        return [], threshold_marks(threshold, review, scores.drawn["edges"])
+        _plain(name, scores, scale)
+        return [], threshold_marks(threshold, review, scores.drawn["edges", scale], scale)
     counts = scores.confusion(threshold)
     x, y, said = CURVES[name].point(counts)
     if x is None or y is None:
@@ -128,13 +138,14 @@ def _marks(
     return [point], {}
 
 
-def bin_edges(scores: Scores) -> np.ndarray:
-    """Edges at round numbers that hold every score, ascending; the last is over the highest.
+def bin_edges(scores: Scores, scale: str = "score") -> np.ndarray:
+    """Edges on a scale, at round numbers, that hold every score; the last is over the highest.
 
-    The same for every threshold. Between 24 and 60 bins over the scores' own range.
+    Ascending, the same for every threshold. Between 24 and 60 bins over the scores' own range.
     """
     both = np.concatenate([scores.normal, scores.abnormal])
-    low, high = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
+    ends = (float(both.min()), float(both.max())) if len(both) else (0.0, 1.0)
+    low, high = (place_on(scale, end) for end in ends)
     width = max(high - low, 1e-6) / BINS[1]
     power = math.floor(math.log10(width))
     step, digits = next(
@@ -147,13 +158,25 @@ def bin_edges(scores: Scores) -> np.ndarray:
     edges = np.round((first + np.arange(count + 1)) * step, max(digits, 0) + 1)
     if edges[-1] <= high:
         edges = np.append(edges, np.round(edges[-1] + step, max(digits, 0) + 1))
-    edges = np.unique(np.clip(edges, 0.0, 1.0))
-    return edges if len(edges) > 1 else np.array([0.0, 1.0])
+    limits = (0.0, 1.0) if scale == "score" else (-MARGIN_END, MARGIN_END)
+    edges = np.unique(np.clip(edges, *limits))
+    return edges if len(edges) > 1 else np.array(limits)
 
 
-def _histogram(scores: Scores) -> go.Figure:
-    edges = scores.drawn["edges"] = bin_edges(scores)
+def _score_edges(edges: np.ndarray, scale: str) -> np.ndarray:
+    """The edges as scores; the ends of the margins' scale hold what lies beyond them."""
+    if scale == "score":
+        return edges
+    scored = sigmoid(edges)
+    scored[edges <= -MARGIN_END], scored[edges >= MARGIN_END] = 0.0, 1.0
+    return scored
+
+
+def _histogram(scores: Scores, scale: str) -> go.Figure:
+    edges = scores.drawn["edges", scale] = bin_edges(scores, scale)
+    scored = _score_edges(edges, scale)
     centres, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    ranges = [written_range(float(a), float(b)) for a, b in itertools.pairwise(scored)]
     traces = []
     kinds = (
         ("normal", scores.normal, style.NORMAL, ""),
@@ -161,8 +184,7 @@ def _histogram(scores: Scores) -> go.Figure:
     )
     for kind, values, colour, hatch in kinds:
         # As the gallery counts: half-open, but for an upper edge of 1.
-        counts = np.histogram(values, bins=edges)[0]
-        ranges = [written_range(float(a), float(b)) for a, b in itertools.pairwise(edges)]
+        counts = np.histogram(values, bins=scored)[0]
         traces.append(
             go.Bar(
                 x=centres,
@@ -177,13 +199,14 @@ def _histogram(scores: Scores) -> go.Figure:
                 },
                 customdata=[{"scores": one, "outcome": kind} for one in ranges],
                 hovertext=[
-                    f"{count:,} {kind}, score {low:g} to {high:g}"
+                    f"{count:,} {kind}, {scale} {low:g} to {high:g}"
                     for count, low, high in zip(counts, edges, edges[1:], strict=False)
                 ],
                 hoverinfo="text",
             )
         )
-    x = style.axis("anomaly score (0 to 1)", range=[edges[0], edges[-1]], showgrid=False)
+    title = "anomaly score (0 to 1)" if scale == "score" else "margin (log-odds of the score)"
+    x = style.axis(title, range=[edges[0], edges[-1]], showgrid=False)
     highest = max((max(trace.y, default=0) for trace in traces), default=0)
     whole = {"dtick": 1} if highest < 8 else {}  # plotly would count few images in halves
     y = style.axis("images", rangemode="tozero", **whole)
@@ -191,13 +214,22 @@ def _histogram(scores: Scores) -> go.Figure:
 
 
 def threshold_marks(
-    threshold: float, review: float | None = None, edges: Sequence[float] | np.ndarray = (0.0, 1.0)
+    threshold: float,
+    review: float | None = None,
+    edges: Sequence[float] | np.ndarray = (0.0, 1.0),
+    scale: str = "score",
 ) -> dict[str, Any]:
     """Layout of a histogram's line and label: all that a threshold move changes.
 
-    A threshold beyond the histogram's `edges` is said at that end.
+    `threshold` and `review` are scores, `edges` are on the scale. A threshold beyond the edges
+    is said at that end.
     """
     low, high = float(edges[0]), float(edges[-1])
+    said = words.threshold(threshold)
+    threshold = place_on(scale, threshold)
+    review = None if review is None else place_on(scale, review)
+    if scale != "score":
+        said = f"{threshold:.2f} (score {said})"
     at = min(max(threshold, low), high)
     line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at}
     dash = "solid" if at == threshold else "dot"
@@ -214,7 +246,7 @@ def threshold_marks(
         "yanchor": "top",
         "xanchor": "right" if right else "left",
         "xshift": -4 if right else 4,
-        "text": words.threshold(threshold) + beyond,
+        "text": said + beyond,
         "showarrow": False,
         "font": {"color": style.ACCENT, "size": 13},
         "name": "threshold",
