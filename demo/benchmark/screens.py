@@ -212,6 +212,7 @@ class Screens:
         if scale == "margin":
             edges = bin_edges(self._library.book.scores(run), scale)
             ends, step = (math.floor(min(edges[0], at)), math.ceil(max(edges[-1], at))), MARGIN_STEP
+            at = round(at, 2)  # the slider says so; what is kept is the exact threshold
         label = f"Picture threshold{' (margin)' if scale == 'margin' else ''}"
         return gr.Slider(minimum=ends[0], maximum=ends[1], step=step, value=at, label=label)
 

@@ -113,14 +113,14 @@ def test_on_the_margins_scale_the_slider_is_in_log_odds_and_the_address_in_score
     scaled = page.scaled(screen["key"], "margin")
     assert "scale=margin" in address(scaled)
     assert "threshold=0.9" in address(scaled)
-    assert scaled["threshold"].value == pytest.approx(np.log(9))
+    assert scaled["threshold"].value == pytest.approx(np.log(9), abs=0.005)
     assert scaled["threshold"].minimum < -2 < 2 < scaled["threshold"].maximum
     assert page.moved(screen["key"], 2.2) == {}
     moved = page.moved(screen["key"], -1.5)
     found = float(re.search("threshold=([0-9.]+)", address(moved)).group(1))
     assert found == pytest.approx(1 / (1 + np.exp(1.5)))
     back = page.scaled(screen["key"], "score")
-    assert back["threshold"].value == pytest.approx(found)
+    assert back["threshold"].value == found
     for nonsense in (None, True, "high", float("nan"), float("inf"), 1e9):
         page.scaled(screen["key"], "margin")
         with pytest.raises(InputError):
