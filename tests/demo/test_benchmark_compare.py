@@ -11,6 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from adaclip.runs import read_run
 from adaclip.runs.compare import compare, threshold_at
+from demo.benchmark.comparison import compare_html, pair_html
+from demo.benchmark.select import Selection
 from tests.demo.benches import image_rows, replaced, run_of, some_run, written
 
 
@@ -173,3 +175,17 @@ def test_a_comparisons_rows_and_images_stay_when_it_is_judged_otherwise() -> Non
     assert other.images["rel_path"].tolist() == own.images["rel_path"].tolist()
     assert other.counts != own.counts
     assert other.at(own.threshold_a, own.threshold_b).counts == own.counts
+
+
+def test_compared_runs_escape_their_files() -> None:
+    a, b = some_run("a"), some_run("b", seed=3, title="<b>x</b>")
+    for run in (a, b):
+        run.table["rel_path"] = "<u>" + run.table["rel_path"]
+    own = compare(a, b, a.images(), b.images(), draws=50)
+    selection = Selection(image=str(own.changed["rel_path"].iloc[0]))
+    page = compare_html(own, own.at_false_alarms(0.05), selection)
+    page += pair_html(own, str(selection.image))
+    assert "<u>" not in page
+    assert "<b>x" not in page
+    assert "&lt;u&gt;" in page
+    assert "&lt;b&gt;x" in page
