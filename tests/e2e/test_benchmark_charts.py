@@ -12,7 +12,14 @@ from PIL import Image
 from tests.demo.stub import stub_services
 from tests.e2e.browsing import PATIENCE, watched
 from tests.e2e.conftest import launched
-from tests.e2e.test_benchmark_browser import click_cell, shots, wait_for, write_pictures, write_runs
+from tests.e2e.test_benchmark_browser import (
+    click_cell,
+    marker,
+    shots,
+    wait_for,
+    write_pictures,
+    write_runs,
+)
 from tests.e2e.test_browser import set_slider
 
 pytestmark = pytest.mark.browser
@@ -144,3 +151,60 @@ def test_charts_drawn_while_hidden_fit_and_colours_stay_after_show(open_page):
     page.wait_for_timeout(500)
     assert overlaps(page) == []
     assert orange(page) > before / 2
+
+
+def test_a_row_of_two_runs_shows_both_maps_and_thresholds_can_be_of_equal_false_alarms(open_page):
+    page = open_page("tab=benchmark&view=compare&run=lite-box&against=mvtec-box")
+    page.wait_for_selector("#bench-comparison .changes button")
+    assert "each run at its own threshold" in page.inner_text(".bench-changed")
+    page.locator("#bench-comparison .cuts").get_by_role("button", name="20 %").click()
+    page.wait_for_selector(".bench-changed:has-text('equal false alarms')")
+    assert "cuts=equal&alarms=0.2" in page.url
+    cells = page.locator("#bench-comparison .cuts tbody tr").nth(1).locator("td").all_inner_texts()
+    assert cells[2:4] == ["20.0 % (2 of 10)"] * 2
+    lines = page.text_content("#chart-agreement")
+    assert f"A's threshold {cells[0]}" in lines
+    assert f"B's threshold {cells[1]}" in lines
+
+    row = page.locator("#bench-comparison .changes button").first
+    path = row.inner_text()
+    row.click()
+    for place in (1, 2, 3, 4):
+        page.wait_for_selector(f"#bench-pair figure:nth-child({place}) img")
+    wait_for(page, IN_VIEW, "#bench-pair .inspect")
+    assert page.evaluate("document.activeElement.dataset.image") == path
+    heads = page.locator("#bench-pair figcaption b").all_inner_texts()
+    assert heads == ["Picture", "A: lite on box", "B: mvtec on box", "Truth"]
+    page.keyboard.press("ArrowRight")
+    wait_for(
+        page,
+        "([path]) => document.querySelector('#bench-pair .inspect')?.dataset.image !== path",
+        path,
+    )
+    page.locator("#bench-pair").get_by_role("button", name="Open under B").click()
+    page.wait_for_selector("#bench-inspector .inspect[data-run=mvtec-box]")
+    wait_for(page, IN_VIEW, "#bench-inspector .inspect")
+
+
+def test_the_margins_scale_moves_line_and_slider_and_stays_in_the_address(open_page):
+    page = open_page("tab=benchmark&view=run&run=lite-box&threshold=0.9")
+    page.wait_for_selector("#chart-pr .scatterlayer")
+    page.locator("#bench-scale").get_by_text("Margin").click()
+    wait_for(page, "() => location.search.includes('scale=margin')")
+    page.wait_for_selector("#chart-histogram :text('margin (log-odds of the score)')")
+    assert marker(page) == "2.20 (score 0.900)"
+    number = "#bench-threshold input[type=number]"
+    assert page.input_value(number) == "2.2"
+    before = page.text_content("#chart-confusion")
+    set_slider(page, "bench-threshold", -1)
+    wait_for(
+        page, "([text]) => document.querySelector('#chart-confusion').textContent !== text", before
+    )
+    assert marker(page) == "-1.00 (score 0.269)"
+    line = "document.querySelector('#chart-histogram .js-plotly-plot').layout.shapes[0].x0"
+    assert page.evaluate(line) == pytest.approx(-1)
+    assert "threshold=0.2689" in page.url
+    page.reload()
+    page.wait_for_selector("#chart-histogram :text('margin (log-odds of the score)')")
+    assert page.input_value(number) == "-1"
+    assert orange(page) > 300
