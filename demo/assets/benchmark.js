@@ -50,7 +50,8 @@ watch("value", () => {
   const said = element.querySelector("[data-query]");
   changes = JSON.parse(said?.dataset.changes ?? "{}");
   change();
-  setTimeout(reveal, 50); // what came with it is there by then
+  if (asked) asked.until ||= performance.now() + HOLD;
+  setTimeout(reveal, 50);
   if (!said || (query().get("tab") ?? "detect") !== "benchmark") return;
   const now = new URLSearchParams(said.dataset.query);
   const theme = query().get("__theme");
@@ -61,14 +62,17 @@ watch("value", () => {
   else history.replaceState(null, "", text);
 });
 
-// What a click opens is brought to where one looks, and has the focus.
+// What a click opens is brought to where one looks, and has the focus. It is kept there while the
+// rest of the page is still being drawn, until the person does something else.
+const HOLD = 15000; // ms after the answer: a slow machine draws charts that long
 let asked = null;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+const hold = (patch, view, until) => { asked = { patch, view, until }; };
 function clicked(patch) {
   const now = query();
-  asked = { patch, view: now.get("view") };
   const known = Object.entries(patch).every(([name, value]) => (now.get(name) ?? "") === value);
-  if (known) reveal(); // no answer will change the page
+  hold(patch, now.get("view"), known ? performance.now() + HOLD : 0); // 0: not answered yet
+  reveal();
   act({ patch });
 }
 function opened({ patch, view }) {
@@ -78,9 +82,10 @@ function opened({ patch, view }) {
   return patch.class ? "#card-histogram" : "";
 }
 function reveal() {
-  const selector = asked && opened(asked);
-  asked = null;
-  const target = selector && [...document.querySelectorAll(selector)].find((one) => one.offsetParent);
+  if (!asked?.until) return;
+  const selector = performance.now() < asked.until && opened(asked);
+  if (!selector) { asked = null; return; }
+  const target = [...(root()?.querySelectorAll(selector) ?? [])].find((one) => one.offsetParent);
   if (target) show(target);
 }
 function show(target) {
@@ -92,7 +97,7 @@ function show(target) {
     target.scrollIntoView({ block: fits ? "nearest" : "start", behavior });
   }
   const focus = target.matches("[tabindex]") ? target : target.querySelector("[data-focus]");
-  focus?.focus({ preventScroll: true });
+  if (!target.contains(document.activeElement)) focus?.focus({ preventScroll: true });
 }
 
 // Clicks. Everything that can be clicked says in data attributes what it means.
@@ -139,7 +144,7 @@ function hook() {
   for (const plot of document.querySelectorAll("#tabs .js-plotly-plot")) {
     if (plot.hooked || !plot.on) continue;
     plot.hooked = true;
-    plot.on("plotly_afterplot", () => fit(plot));
+    plot.on("plotly_afterplot", () => { fit(plot); reveal(); });
     if (root()?.contains(plot)) {
       plot.on("plotly_click", (event) => {
         const data = event.points?.[0]?.customdata;
@@ -252,7 +257,9 @@ function inspect() {
     shot.toggleAttribute("aria-current", shot.dataset.path === current);
     if (!current && inspected === shot.dataset.path && shot.offsetParent) shot.focus();
   }
-  if (box && !inspected) show(box);
+  if (box && !inspected && !asked) {
+    hold({ image: current }, query().get("view"), performance.now() + HOLD);
+  }
   inspected = current;
 }
 async function fill(figure, run, image) {
@@ -303,6 +310,9 @@ function settle() {
   if (page && !page.dataset.bound) {
     page.dataset.bound = "yes";
     page.addEventListener("click", pressed);
+    for (const done of ["pointerdown", "wheel", "keydown"]) {
+      page.addEventListener(done, () => { asked = null; }, { capture: true, passive: true });
+    }
     page.addEventListener("click", paged, true);
   }
   hook();
@@ -310,6 +320,7 @@ function settle() {
   change();
   thumbnails();
   inspect();
+  reveal();
 }
 // The tab bar may come a moment later than this.
 let tries = 0;
