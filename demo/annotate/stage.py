@@ -30,7 +30,8 @@ def stage_html(subject: Subject, *, blind: bool = False) -> Markup:
         fitted = resize_map(values, (small.shape[0], small.shape[1]))
         seen = overlay(small, fitted, opacity=_OPACITY)
         if subject.map_threshold is not None:
-            seen = draw_contours(seen, anomaly_mask(fitted, subject.map_threshold))
+            least = round(subject.min_area_px * small.size / pixels.size)
+            seen = draw_contours(seen, anomaly_mask(fitted, subject.map_threshold, least))
         heat = _jpeg(seen)
     return render("annotate_stage", name=subject.name, photo=_jpeg(small), heat=heat)
 

@@ -113,7 +113,7 @@ ALL_DONE = "All judged"
 REVIEW_KEYS = (
     ("F T N S", "verdict"),
     ("1 … 7", "reason, before it"),
-    ("B", "mark the region"),
+    ("B", "draw the region"),
     ("U", "undo"),
     ("← →", "previous, next"),
     ("H", "hide the prediction"),

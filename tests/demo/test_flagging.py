@@ -12,6 +12,7 @@ from adaclip.annotations.masks import rle_text
 from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from adaclip.types import Threshold
+from demo.annotate.stage import stage_html
 from demo.detect.actions import DetectActions
 from demo.flag import bar, flagging, region
 from demo.flag import words as flag_words
@@ -224,6 +225,13 @@ def test_a_correct_alarm_takes_the_outline_on_the_screen_unless_one_was_drawn(st
     assert (fifth.region_kind, fifth.region_area_px) == ("none", None)
     store.undo(fifth.event_id, annotator="ann")
     assert (store.mask(store.current()[0]) == mask).all()
+
+
+def test_the_review_outlines_no_region_that_is_smaller_than_what_a_correct_alarm_takes(subject):
+    small = dataclasses.replace(subject, min_area_px=120 * 160)
+    assert not region.predicted_mask(small).any()
+    assert stage_html(small) == stage_html(dataclasses.replace(subject, map_threshold=None))
+    assert stage_html(small) != stage_html(subject)
 
 
 @pytest.mark.parametrize("choice", ["FP", "unsure"])
