@@ -19,6 +19,7 @@ from adaclip.data.images import pixel_sha256
 from tests.demo.stub import stub_services, tile
 from tests.e2e.browsing import watched
 from tests.e2e.conftest import launched
+from tests.e2e.test_browser import sideways
 
 pytestmark = pytest.mark.browser
 
@@ -157,3 +158,48 @@ def test_rows_have_pictures_and_what_is_changed_or_retracted_can_be_undone(open_
     # The bar of pages is as it was.
     tabs = page.locator("#annotate-tabs > .tab-wrapper button[role=tab]").all_inner_texts()
     assert tabs == ["Review", "All annotations", "Agreement", "Charts", "Export"]
+
+
+def test_a_disputed_picture_is_settled_and_what_can_be_trained_on_follows(open_annotate, store):
+    page = open_annotate("cy")
+    sheet(page, "Export")
+    page.wait_for_selector("#trainable .sum:has-text('1 of 3')")
+    assert "settle it on the Agreement page" in page.inner_text("#trainable")
+    sheet(page, "Agreement")
+    page.wait_for_selector("#disagreements .thumb img[src^='data:image']")
+    page.click("#disagreements tr[data-event]")
+    page.wait_for_selector("#dispute-picture img.region")
+    assert "ann" in page.inner_text("#dispute-facts")
+    page.fill("#dispute-comment textarea", "chipped")
+    page.click("#settle-anomalous")
+    page.wait_for_selector("#disagreements td:has-text('Anomalous, by cy')")
+    assert verdicts(store) == {"ann": "FP", "bob": "TP", "cy": "TP"}
+    sheet(page, "Export")
+    page.wait_for_selector("#trainable .sum:has-text('2 of 3')")
+    assert "1 with a defect (1 of them with a region)" in page.inner_text("#trainable")
+
+    sheet(page, "Agreement")
+    page.click("#settle-normal")
+    page.wait_for_selector("#disagreements td:has-text('Normal, by cy')")
+    page.click("#unsettle")
+    page.wait_for_selector("#disagreements td:has-text('Anomalous, by cy')")
+    page.click("#unsettle")
+    page.wait_for_selector("#unsettle", state="hidden")
+    assert verdicts(store) == {"ann": "FP", "bob": "TP"}
+    page.click("#show-in-table")
+    page.wait_for_selector("#all-annotations tr[data-event] >> nth=1")
+    assert page.input_value("#search :is(input, textarea)") == "a.png"
+
+
+def test_on_a_phone_nothing_scrolls_sideways_and_a_row_opens_in_sight(open_annotate):
+    page = open_annotate("ann", width=390)
+    sheet(page, "All annotations")
+    page.click("#all-annotations tr[data-event]")
+    page.wait_for_selector("#row-picture :is(.kept, .no-picture)")
+    assert sideways(page) <= 0
+    top = page.evaluate("document.querySelector('#row-panel').getBoundingClientRect().top")
+    assert -100 < top < 844
+    sheet(page, "Agreement")
+    page.click("#disagreements tr[data-event]")
+    page.wait_for_selector("#dispute-picture .kept")
+    assert sideways(page) <= 0
