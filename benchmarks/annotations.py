@@ -24,12 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
+from adaclip.annotations import record
 from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.annotations.thresholds import suggest
 from benchmarks.annotation_page import measure_page
 from tests.annotations.samples import row
 
-REASONS = ("edge", "reflection", "background", "texture", "print", "dirt", "other")
+REASONS = tuple(record.REASONS)
 
 
 def many(count: int) -> list[Annotation]:

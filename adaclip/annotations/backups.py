@@ -4,7 +4,7 @@
 
 The copy is made when the day's first row has been stored, by a thread of its own: nobody waits for
 it, and where it cannot be made the row is stored all the same. It is tried again within the hour.
-To go back to one: `gzip -dk` it, and put it in the place of annotations.csv, or add its rows to
+To restore one: `gzip -dk` it, and put it in the place of annotations.csv, or add its rows to
 another folder with `adaclip annotations import`.
 """
 
@@ -50,7 +50,7 @@ class DailyCopies:
         self._file, self._folder = file, folder
         self._asked = ""  # the hour in which it was last looked after
 
-    def see_to_it(self) -> None:
+    def keep_todays(self) -> None:
         """Have today's copy made unless it was looked after within this hour. Never raises."""
         now = datetime.now(UTC)
         hour = now.strftime("%Y-%m-%dT%H")
@@ -120,7 +120,7 @@ def problems(folder: Path, last_row: str) -> Iterator[tuple[str, str]]:
     for copy in found:
         reason = _damage(copy.path)
         if reason:
-            yield copy.path.name, f"cannot be gone back to: {reason}; delete it"
+            yield copy.path.name, f"cannot be restored: {reason}; delete it"
 
 
 def unpacked(data: bytes) -> bytes:

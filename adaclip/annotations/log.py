@@ -32,7 +32,7 @@ BACKUPS = "backups"
 # Rows that a process knew when another program had replaced the file.
 KNOWN = "known"
 _POLL_SECONDS = 0.002
-# So many bytes before the place read up to tell whether it is still the same file.
+# Bytes before the place read up to that tell whether it is still the same file.
 _TAIL = 64
 _BINARY = getattr(os, "O_BINARY", 0)
 Fingerprint = tuple[int, int, int]  # inode, size and time of change
@@ -119,7 +119,7 @@ class AnnotationLog:
             self.view.apply(event)
         self._lines += len(events)
         self.revision += 1
-        self._copies.see_to_it()
+        self._copies.keep_todays()
 
     def rewrite(self, events: Sequence[Annotation]) -> Path | None:
         """Replace the file by one of these rows, keeping a copy, whose path is returned.

@@ -99,11 +99,11 @@ def fingerprint(info: CheckpointInfo) -> tuple[object, ...]:
     """Something that changes whenever a file the checkpoint is made of changes; for caches."""
     if info.members:
         return (info.id, *(fingerprint(_lookup(m, None, allow_paths=True)) for m in info.members))
-    marks: list[object] = [info.id]
+    states: list[object] = [info.id]
     for path in (info.details.get("file"), info.details.get("backbone_path")):
         facts = os.stat(path) if path and os.path.isfile(path) else None
-        marks.append(facts and (str(path), facts.st_mtime_ns, facts.st_size))
-    return tuple(marks)
+        states.append(facts and (str(path), facts.st_mtime_ns, facts.st_size))
+    return tuple(states)
 
 
 def find_backbone(name: str) -> Path | None:

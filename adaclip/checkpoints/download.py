@@ -23,9 +23,9 @@ from adaclip.storage.atomic import checksum_path, record_sha256, sha256_of, sync
 
 # Seconds without a byte after which a connection counts as cut; a cancel waits no longer either.
 TIMEOUT_SECONDS = 15.0
-# Waits before going on after a cut. A new byte starts them over.
+# Waits before resuming after a cut. A new byte starts them over.
 RETRY_SECONDS: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
-# Progress is told at most this often, besides the end.
+# Progress is reported at most this often, besides the end.
 PROGRESS_SECONDS = 0.1
 
 _SHA256 = re.compile(r'(?:W/)?"?([0-9a-fA-F]{64})"?')
@@ -69,7 +69,7 @@ class Watch:
 
     progress: Callable[[Progress], None] | None = None
     cancelled: Callable[[], bool] | None = None
-    _told: float = field(default=-1.0, init=False)
+    _reported: float = field(default=-1.0, init=False)
 
     def check(self) -> None:
         """Raise FetchCancelled when the caller wants to stop."""
@@ -83,14 +83,14 @@ class Watch:
             self.check()
             time.sleep(min(left, 0.1))
 
-    def tell(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """Report, unless it has just been done and this is not the end."""
         now = time.monotonic()
         if self.progress is None:
             return
-        if progress.done_bytes != progress.total_bytes and now - self._told < PROGRESS_SECONDS:
+        if progress.done_bytes != progress.total_bytes and now - self._reported < PROGRESS_SECONDS:
             return
-        self._told = now
+        self._reported = now
         self.progress(progress)
 
 
@@ -117,9 +117,9 @@ def announced(client: httpx2.Client, url: str) -> Remote:
 
 
 def download(client: httpx2.Client, url: str, path: Path, watch: Watch) -> Path:
-    """Stream to `<path>.part`, going on after cuts; check; rename to `path`; record its SHA-256.
+    """Stream to `<path>.part`, resumed after cuts; check; rename to `path`; record its SHA-256.
 
-    A `.part` that an earlier call left is gone on with. Raises Failed and FetchCancelled.
+    A `.part` that an earlier call left is resumed. Raises Failed and FetchCancelled.
     """
     job = _Job(client=client, url=url, path=path, watch=watch)
     most, failures, connected = size_of(job.part), 0, False
@@ -197,7 +197,7 @@ class _Job:
             # Unbuffered, so that an error comes from the write that failed.
             file = self.part.open("ab" if offset else "wb", buffering=0)
         with file:
-            self.tell(offset, remote)
+            self.report(offset, remote)
             for chunk in response.iter_raw():
                 self.watch.check()
                 with disk(self.part):
@@ -205,7 +205,7 @@ class _Job:
                     while rest:
                         rest = rest[file.write(rest) :]
                 offset += len(chunk)
-                self.tell(offset, remote)
+                self.report(offset, remote)
             with disk(self.part):
                 os.fsync(file.fileno())
         if remote.size is not None and offset > remote.size:
@@ -213,14 +213,14 @@ class _Job:
         if remote.size is not None and offset != remote.size:
             raise Cut(f"{offset} of {remote.size} bytes arrived")
 
-    def tell(self, done: int, remote: Remote) -> None:
+    def report(self, done: int, remote: Remote) -> None:
         seconds = time.monotonic() - self.started
-        self.watch.tell(
+        self.watch.report(
             Progress(file=self.path.name, done_bytes=done, total_bytes=remote.size, seconds=seconds)
         )
 
     def discard(self) -> None:
-        """Begin again from nothing."""
+        """Remove what has arrived, to begin again."""
         with disk(self.part):
             self.part.unlink(missing_ok=True)
         self.inherited = False

@@ -1,9 +1,9 @@
 """Fetching published weights from the Hugging Face hub, and only when the user asks for it.
 
-huggingface_hub (2.4.0) builds the addresses; its `hf_hub_download` is not used: it reads
-HF_ENDPOINT and HF_HUB_OFFLINE once, at import, cannot be cancelled, reports progress through a
-tqdm class only, keeps files in a cache of its own, and to fill in its User-Agent it may send the
-hub a request nobody asked for. No token is sent: the files are public.
+huggingface_hub (2.4.0) builds the addresses; its `hf_hub_download(local_dir, endpoint, tqdm_class)`
+was tried and is not used: it returns a file whose SHA-256 is not the announced one, begins again
+from the first byte after a cut or a cancel, fails at the first 503, and leaves a folder of its own
+beside the weights. No token is sent: the files are public.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def test_check_counts_copies_and_names_damaged_and_old_ones(store, daily, capsys
     (daily / "annotations-2026-01-01.csv.gz").write_bytes(gzip.compress(b"hello"))
     said = {f.where: f.detail for f in check_store(store).findings}
     assert set(said) == {copy.path.name, "annotations-2026-01-01.csv.gz"}
-    assert all("cannot be gone back to" in detail for detail in said.values())
+    assert all("cannot be restored" in detail for detail in said.values())
     copy.path.unlink()
     (daily / "annotations-2026-01-01.csv.gz").write_bytes(packed)
     [finding] = check_store(store).findings
