@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -34,6 +35,14 @@ def open_page(chromium, url) -> Iterator:
         yield open_
 
 
+def address(page, name: str) -> str:
+    return parse_qs(urlsplit(page.url).query).get(name, [""])[0]
+
+
+def first_names(page, count: int = 2) -> list[str]:
+    return page.locator(".overview tbody .name button").all_inner_texts()[:count]
+
+
 def beside(page, clicked) -> bool:
     """Whether the panel is within the window and touches, but for a small gap, what was clicked."""
     panel, anchor = page.locator(PANEL).bounding_box(), clicked.bounding_box()
@@ -47,6 +56,14 @@ def beside(page, clicked) -> bool:
         anchor["y"] - panel["y"] - panel["height"],
     )
     return inside and apart <= 24
+
+
+def choose(page, box: str, text: str) -> None:
+    """Pick an entry of a dropdown by typing its name."""
+    entry = page.locator(f"#{box} input").first
+    entry.click()
+    entry.fill(text)
+    page.locator("[role=listbox] [role=option]", has_text=text).first.click()
 
 
 def bar(page, trace: int, dataset: int) -> tuple[float, float]:
@@ -87,3 +104,40 @@ def test_a_number_a_name_and_a_bar_open_beside_what_was_clicked(open_page):
         page.click("[data-png=chart-bars]")
     assert saved.value.path().read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert saved.value.suggested_filename == "adaclip-bars.png"
+
+
+def test_headers_sort_and_choices_limit_table_chart_and_address(open_page):
+    page = open_page("tab=benchmark")
+    page.wait_for_selector(DRAWN)
+    assert first_names(page) == ["MVTec AD", "VisA"]
+    page.click(".overview thead [data-sort='WinCLIP|adaclip|0']")
+    page.wait_for_function("() => location.search.includes('sort=WinCLIP')")
+    page.wait_for_selector(".overview [aria-sort=descending]")
+    assert first_names(page) == ["DTD-Synthetic", "KolektorSDD"]
+
+    choose(page, "bench-baseline", "WinCLIP")
+    page.wait_for_selector(".overview tfoot:has-text('Won')")
+    assert address(page, "baseline") == "WinCLIP|adaclip|0"
+    assert "\u22122.6" in page.inner_text(".overview tbody")  # AdaCLIP on MVTec AD
+
+    for name in ("AdaCLIP", "SAA"):
+        choose(page, "bench-methods", name)
+        page.wait_for_function("(name) => location.search.includes(`${name}%7C`)", arg=name)
+    page.wait_for_function("() => document.querySelectorAll('.overview thead .sort').length === 3")
+    drawn = "document.querySelector('#chart-bars .js-plotly-plot').data.length"
+    page.wait_for_function(f"() => {drawn} === 2")
+    there = page.url
+    page.goto(there)
+    page.wait_for_selector(DRAWN)
+    assert page.locator(".overview thead .sort").count() == 3
+    assert page.evaluate(drawn) == 2
+
+
+def test_what_is_missing_leads_to_the_page_that_measures_it(open_page):
+    page = open_page("tab=benchmark", 390, 844)
+    page.wait_for_selector(DRAWN)
+    page.locator(".overview .cell[data-measure=visa]").first.click()
+    page.locator(f"{PANEL} [data-measure=visa]").click()
+    page.wait_for_selector("#bench-start", state="visible")
+    page.wait_for_selector("#bench-problems:has-text('VisA is not on this server')")
+    assert address(page, "view") == "measure"
