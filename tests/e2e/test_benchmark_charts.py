@@ -14,6 +14,7 @@ from tests.e2e.browsing import PATIENCE, watched
 from tests.e2e.conftest import launched
 from tests.e2e.test_benchmark_browser import (
     click_cell,
+    marker,
     shots,
     wait_for,
     write_pictures,
@@ -182,3 +183,27 @@ def test_a_row_of_two_runs_shows_both_maps_and_thresholds_can_be_of_equal_false_
     )
     page.locator("#bench-pair").get_by_role("button", name="Open under B").click()
     page.wait_for_selector("#bench-inspector .inspect[data-run=mvtec-box]")
+
+
+def test_the_margins_scale_moves_line_and_slider_and_stays_in_the_address(open_page):
+    page = open_page("tab=benchmark&view=run&run=lite-box&threshold=0.9")
+    page.wait_for_selector("#chart-pr .scatterlayer")
+    page.locator("#bench-scale").get_by_text("Margin").click()
+    wait_for(page, "() => location.search.includes('scale=margin')")
+    page.wait_for_selector("#chart-histogram :text('margin (log-odds of the score)')")
+    assert marker(page) == "2.20 (score 0.900)"
+    number = "#bench-threshold input[type=number]"
+    assert page.input_value(number) == "2.2"
+    before = page.text_content("#chart-confusion")
+    set_slider(page, "bench-threshold", -1)
+    wait_for(
+        page, "([text]) => document.querySelector('#chart-confusion').textContent !== text", before
+    )
+    assert marker(page) == "-1.00 (score 0.269)"
+    line = "document.querySelector('#chart-histogram .js-plotly-plot').layout.shapes[0].x0"
+    assert page.evaluate(line) == pytest.approx(-1)
+    assert "threshold=0.2689" in page.url
+    page.reload()
+    page.wait_for_selector("#chart-histogram :text('margin (log-odds of the score)')")
+    assert page.input_value(number) == "-1"
+    assert orange(page) > 300
