@@ -18,8 +18,9 @@ from adaclip.errors import InputError
 from adaclip.runs.results import Run
 from demo.benchmark import view
 from demo.benchmark.desk import EVERYTHING, MOVED, Desk, Desks
+from demo.benchmark.scale import place_on, score_on
 from demo.benchmark.screens import Screen, Screens
-from demo.benchmark.select import SEPARATOR, Known, place_on, score_on, threshold_of
+from demo.benchmark.select import SEPARATOR, Known, threshold_of
 from demo.benchmark.tab import VIEWS
 from demo.flag.flagging import Subject
 from demo.look import MARGIN_STEP, SLIDER_STEP

@@ -20,7 +20,8 @@ from adaclip.runs.scores import Scores
 from demo.benchmark import view, words
 from demo.benchmark.cells import name_of
 from demo.benchmark.desk import Desk
-from demo.benchmark.select import images_page, neighbours, place_on, threshold_of
+from demo.benchmark.scale import place_on
+from demo.benchmark.select import images_page, neighbours, threshold_of
 from demo.benchmark.tab import FILES
 from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from adaclip.logits import logit, sigmoid
 from adaclip.runs import wording
 from adaclip.runs.scores import RunLike, Scores, own_threshold
 from demo.benchmark import words
@@ -29,7 +28,6 @@ OUTCOMES = tuple(words.OUTCOMES)
 SCALES = tuple(words.SCALES)
 CUTS = tuple(words.CUTS)
 DEFAULT_PROTOCOL = "adaclip"
-MARGIN_END = 36.0  # beyond it a score is exactly 0 or 1
 MAX_PARAMETER = 1000  # characters; longer ones are no links of ours
 LISTS = ("methods", "datasets")  # parameters that name several things
 SEPARATOR = ";"
@@ -285,22 +283,6 @@ def written_range(low: float, high: float) -> str:
 def threshold_of(selection: Selection, run: RunLike) -> float:
     """The selection's threshold, else the run's own, 0-1."""
     return own_threshold(run) if selection.threshold is None else selection.threshold
-
-
-def place_on(scale: str, score: float) -> float:
-    """Where a score of 0-1 lies on a scale, "score" or "margin"; margins end at MARGIN_END."""
-    if scale == "score":
-        return score
-    return min(max(logit(score), -MARGIN_END), MARGIN_END)
-
-
-def score_on(scale: str, value: Any) -> float | None:
-    """The score of 0-1 at a place on a scale; None for what is no place on it."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if scale == "margin" and abs(value) <= MARGIN_END:
-        return sigmoid(float(value))
-    return float(value) if scale == "score" and 0.0 <= value <= 1.0 else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,8 @@ from adaclip.runs import wording
 from adaclip.runs.scores import Confusion, Scores
 from demo.benchmark import words
 from demo.benchmark.figures import style
-from demo.benchmark.select import MARGIN_END, place_on, written_range
+from demo.benchmark.scale import MARGIN_END, place_on
+from demo.benchmark.select import written_range
 
 HEIGHT = 300
 BINS = (24, 60)  # fewest and most
