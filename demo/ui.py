@@ -51,6 +51,14 @@ TABS: dict[str, Callable[[Services], Any]] = {
 class Page(gr.Blocks):
     """Gradio downloads files that a request names by URL, on the server; this page does not."""
 
+    def get_config_file(self) -> Any:
+        """As Gradio's, without the connection that every open page would hold for ever.
+
+        A browser opens six to one address: the seventh page would never load. What a closed page
+        leaves behind ends with its queue's stream and with the limits of the ResultStore.
+        """
+        return {**super().get_config_file(), "connect_heartbeat": False}
+
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
     ) -> list[Any]:

@@ -2,6 +2,7 @@
 // with `element` and `trigger`. The table is drawn anew at each answer; what is chosen here stays.
 const { observe, read, remember } = window.dom;
 const rows = () => [...element.querySelectorAll("tr[data-index]")];
+const block = element.closest("#listing") ?? element;
 let order = null;
 let scrolled = [0, 0];
 let focused = null;
@@ -58,17 +59,17 @@ function applySort() {
 
 // Beside the picture as a strip, or below everything as a table with all its columns.
 function chooseForm() {
-  remember("adaclip-listing", element.classList.toggle("whole") ? "whole" : "");
+  remember("adaclip-listing", block.classList.toggle("whole") ? "whole" : "");
   showForm();
 }
 function showForm() {
-  const whole = element.classList.contains("whole");
+  const whole = block.classList.contains("whole");
   const button = element.querySelector("[data-listing-form]");
   if (button && button.getAttribute("aria-pressed") !== String(whole)) {
     button.setAttribute("aria-pressed", String(whole));
   }
 }
-element.classList.toggle("whole", read("adaclip-listing") === "whole");
+block.classList.toggle("whole", read("adaclip-listing") === "whole");
 
 // Where it was scrolled to and what had the focus stay.
 element.addEventListener("scroll", (event) => {
@@ -104,6 +105,7 @@ function bringIntoView(scroller, row) {
   const head = scroller.querySelector("thead")?.offsetHeight ?? 0;
   if (box.top - head < list.top) scroller.scrollTop -= list.top - box.top + head;
   else if (box.bottom > list.bottom) scroller.scrollTop += box.bottom - list.bottom;
+  if (box.width > list.width) return;
   if (box.left < list.left) scroller.scrollLeft -= list.left - box.left;
   else if (box.right > list.right) scroller.scrollLeft += box.right - list.right;
 }

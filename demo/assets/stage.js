@@ -77,5 +77,15 @@ function move(event) {
   setTimeout(handle, 50);
 }
 
+// The details under the verdict stay open when the next verdict comes.
+let open = false;
+function unfold() {
+  const details = $("#verdict details");
+  if (!details || details.dataset.kept) return;
+  details.dataset.kept = "yes";
+  details.open = open;
+  details.addEventListener("toggle", () => { if (details.isConnected) open = details.open; });
+}
+
 const stage = $("#stage");
-if (stage) observe(stage, () => { name(); nameButtons(); handle(); });
+if (stage) observe(stage, () => { name(); nameButtons(); handle(); unfold(); });

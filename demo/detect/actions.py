@@ -24,12 +24,12 @@ from demo.detect import view as detect_view
 from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject
 from demo.flag.subjects import batch_marks, batch_subject
-from demo.look import Look, judged_at
+from demo.look import Cut, Look, judged_at, margin_of
 from demo.page import messages
 from demo.services import Services, checkpoint_choices
 from demo.visitor import exports, intake, runner
 from demo.visitor.fetching import fetching
-from demo.visitor.pictures import findings, stage_pictures
+from demo.visitor.pictures import Findings, findings, stage_pictures
 
 Screen = dict[str, Any]
 # Seconds between two reports of a run: a table of 200 pictures is too much to send for each.
@@ -46,7 +46,7 @@ class DetectActions:
     # Pictures in.
 
     def dropped(
-        self, key: str, files: Any, class_name: Any, threshold: float, look: Look
+        self, key: str, files: Any, class_name: Any, threshold: float | Cut, look: Look
     ) -> Screen:
         """Uploaded pictures take the stage; what was there before is forgotten.
 
@@ -58,7 +58,7 @@ class DetectActions:
         screen = self._take(key, taken, threshold, look)
         return {**screen, "class_name": self._services.defaults.class_name} if borrowed else screen
 
-    def example(self, key: str, index: Any, threshold: float, look: Look) -> Screen:
+    def example(self, key: str, index: Any, threshold: float | Cut, look: Look) -> Screen:
         """A bundled picture, with its object's name."""
         examples = self._services.examples
         if not isinstance(index, int) or not 0 <= index < len(examples):
@@ -70,7 +70,7 @@ class DetectActions:
         return {**screen, "class_name": chosen.class_name}
 
     def _take(
-        self, key: str, files: list[tuple[str, Path]], threshold: float, look: Look
+        self, key: str, files: list[tuple[str, Path]], threshold: float | Cut, look: Look
     ) -> Screen:
         before = self._store.get(key)
         stopped = before is not None and before.phase in RUNNING
@@ -90,7 +90,7 @@ class DetectActions:
         judged: str,
         class_name: Any,
         checkpoint_id: str,
-        threshold: float,
+        threshold: float | Cut,
         look: Look,
     ) -> Screen:
         """Check everything a run needs. With other weights their own thresholds are set."""
@@ -142,7 +142,7 @@ class DetectActions:
         batch = self._store.get(key)
         return {} if batch is None else self.everything(batch)
 
-    def judge(self, key: str, threshold: float) -> Screen:
+    def judge(self, key: str, threshold: float | Cut) -> Screen:
         """Another picture threshold: other words, other verdicts to choose; the same pictures."""
         batch = self._store.get(key)
         if batch is None:
@@ -159,7 +159,28 @@ class DetectActions:
         # Two events at once must not mix: the later one draws what is in force for both.
         with batch.lock:
             batch.look = look
-            return self.stage(batch)
+            verdict = detect_view.verdict_bar(batch, self._found(batch))
+            return {"verdict": verdict, **self.stage(batch)}
+
+    def rescale(self, key: str, threshold: Cut, look: Look, checkpoint_id: str) -> Screen:
+        """The threshold's other slider, set to the threshold in force; words in its unit."""
+        batch = self._store.get(key)
+        recommended = (
+            self._recommended(batch) if batch else self._services.checkpoint(checkpoint_id)
+        ).threshold
+        margin = look.unit == "margin"
+        # What counted until now is the slider that is left.
+        before = dataclasses.replace(threshold, unit="score" if margin else "margin")
+        cut = judged_at(before, recommended).value
+        screen = {
+            "threshold": gr.Slider(value=cut, visible=not margin),
+            "margin_threshold": gr.Slider(value=margin_of(cut), visible=margin),
+        }
+        if batch is None:
+            return screen
+        with batch.lock:
+            batch.look = look
+            return {**screen, **self.words(batch)}
 
     def select(self, key: str, index: Any) -> Screen:
         """Another picture of the batch."""
@@ -187,13 +208,14 @@ class DetectActions:
             )
         return {
             "threshold": info.threshold.value,
+            "margin_threshold": margin_of(info.threshold.value),
             "map_threshold": info.map_threshold,
             "min_area": least,
         }
 
     # The checkpoint.
 
-    def arrive(self, query: Mapping[str, str]) -> Screen:
+    def load_view(self, query: Mapping[str, str]) -> Screen:
         """What the address asks for. Weights come and go: a page lists what is here as it opens."""
         listed = {info.id: info for info in self._services.catalogue()}
         chosen = listed.get(query.get("checkpoint", ""), self._services.default_checkpoint())
@@ -241,7 +263,7 @@ class DetectActions:
 
     # Files.
 
-    def download(self, key: str, kind: str, threshold: float, look: Look) -> Iterator[Screen]:
+    def download(self, key: str, kind: str, threshold: float | Cut, look: Look) -> Iterator[Screen]:
         """Write a file and hand it over; a ZIP says how far it is."""
         batch = self._batch(key)
         cut = judged_at(threshold, self._recommended(batch).threshold)
@@ -301,21 +323,19 @@ class DetectActions:
         """What is said, without touching a picture."""
         return {
             **_shown(batch),
-            "verdict": detect_view.verdict_bar(batch),
+            "verdict": detect_view.verdict_bar(batch, self._found(batch)),
             "progress": detect_view.progress_bar(batch),
             "listing": self._listing(batch),
         }
 
     def stage(self, batch: Batch) -> Screen:
         """The pictures, and the numbers that belong to them."""
-        pictures, found = None, None
+        pictures, found = None, self._found(batch)
         problem = detect_view.bare_reason(batch.current)
         try:
             pictures = stage_pictures(self._store, batch)
         except AdaClipError as error:
             problem = str(error)
-        if batch.current.detection is not None:
-            found = findings(self._store, batch.current.detection, batch.look)
         hero = panels.error_panel(problem) if problem else ""
         plain = [] if found is not None else ["plain"]
         return {
@@ -329,6 +349,11 @@ class DetectActions:
             "regions": detect_view.regions_table(batch, found),
         }
 
+    def _found(self, batch: Batch) -> Findings | None:
+        """The regions of the picture on the stage; None before it has been judged."""
+        detection = batch.current.detection
+        return None if detection is None else findings(self._store, detection, batch.look)
+
     def _batch(self, key: str) -> Batch:
         """The visitor's batch. Raises InputError."""
         batch = self._store.get(key)
@@ -339,7 +364,7 @@ class DetectActions:
     def _recommended(self, batch: Batch) -> CheckpointInfo:
         return batch.checkpoint or self._services.default_checkpoint()
 
-    def _settle(self, batch: Batch, threshold: float, look: Look) -> None:
+    def _settle(self, batch: Batch, threshold: float | Cut, look: Look) -> None:
         """Put the page's settings in force."""
         batch.look = look
         batch.threshold = judged_at(threshold, self._recommended(batch).threshold)

@@ -11,7 +11,7 @@ from adaclip.types import CheckpointInfo
 from demo.detect import panels
 from demo.detect import view as detect_view
 from demo.flag.bar import FlagBar, build_flag_bar
-from demo.look import MAX_AREA_PERCENT, SLIDER_STEP, Look
+from demo.look import MARGIN_STEP, MAX_AREA_PERCENT, MAX_MARGIN, SLIDER_STEP, Look, margin_of
 from demo.page import messages
 from demo.page.theme import asset, html
 from demo.services import Services, checkpoint_choices
@@ -55,7 +55,9 @@ class DetectTab:
     listing: gr.HTML
     shown: gr.HTML  # which batch all of this is about
     # How strict, and how it looks.
+    unit: gr.Radio
     threshold: gr.Slider
+    margin_threshold: gr.Slider  # the same threshold; one of the two is shown
     map_threshold: gr.Slider
     min_area: gr.Slider
     reset: gr.Button
@@ -141,24 +143,25 @@ def _stage() -> dict:
             0.0, 1.0, value=look.opacity, step=0.05, label="Opacity", elem_id="opacity", buttons=[]
         )
     progress = html(detect_view.progress_bar(None), elem_id="progress")
-    with gr.Column(elem_id="ground"):
-        hero = html(panels.hero(), elem_id="hero")
-        viewer = gr.ImageSlider(
-            show_label=False,
-            interactive=False,
-            visible=False,
-            buttons=["fullscreen"],
-            slider_position=12,  # the answer first; the handle to compare stands ready
-            max_height=2000,  # the style sheet decides
-            elem_id="viewer",
-        )
+    with gr.Row(elem_id="look"):
+        with gr.Column(elem_id="ground"):
+            hero = html(panels.hero(), elem_id="hero")
+            viewer = gr.ImageSlider(
+                show_label=False,
+                interactive=False,
+                visible=False,
+                buttons=["fullscreen"],
+                slider_position=12,  # the answer first; the handle to compare stands ready
+                max_height=2000,  # the style sheet decides
+                elem_id="viewer",
+            )
+        listing = html("", js_on_load=asset("listing.js"), elem_id="listing")
     with gr.Row(elem_id="under"):
         previous = gr.Button(messages.PREVIOUS, visible=False, elem_id="previous", min_width=36)
         position = html("", elem_id="position")
         following = gr.Button(messages.NEXT, visible=False, elem_id="next", min_width=36)
         legend = html(detect_view.legend(None), elem_id="legend")
     flag = build_flag_bar("detect", stage="#viewer")
-    listing = html("", js_on_load=asset("listing.js"), elem_id="listing")
     shown = html("", js_on_load=asset("stage.js"), elem_id="shown")
     return {
         "verdict": verdict,
@@ -181,7 +184,18 @@ def _judge(chosen: CheckpointInfo) -> dict:
     look = Look(map_threshold=chosen.map_threshold)
     with gr.Column(elem_classes="section"):
         _title("How strict")
+        unit = _unit(look)
         threshold = _slider(chosen.threshold.value, "Picture threshold", "threshold")
+        margin_threshold = gr.Slider(
+            -MAX_MARGIN,
+            MAX_MARGIN,
+            value=margin_of(chosen.threshold.value),
+            step=MARGIN_STEP,
+            label="Picture threshold, margin",
+            visible=False,
+            elem_id="margin-threshold",
+            buttons=[],
+        )
         map_threshold = _slider(look.map_threshold, "Map threshold", "map-threshold")
         html(f'<p class="hint">{messages.MAP_THRESHOLD_ORIGIN}</p>')
         min_area = gr.Slider(
@@ -199,6 +213,8 @@ def _judge(chosen: CheckpointInfo) -> dict:
         regions = html(detect_view.regions_table(None, None), elem_id="regions")
     return {
         "threshold": threshold,
+        "margin_threshold": margin_threshold,
+        "unit": unit,
         "map_threshold": map_threshold,
         "min_area": min_area,
         "reset": reset,
@@ -218,6 +234,14 @@ def _colours(look: Look) -> dict:
         scales = [(label, key) for key, label in messages.SCALE_LABELS.items()]
         scale = gr.Radio(scales, value=look.scale, label="Colour scale", elem_id="scale")
     return {"colour_map": colour_map, "scale": scale}
+
+
+def _unit(look: Look) -> gr.Radio:
+    """What the picture's score and its threshold are shown in."""
+    units = [(label, key) for key, label in messages.UNIT_LABELS.items()]
+    return gr.Radio(
+        units, value=look.unit, label="Scores as", info=messages.UNIT_HINT, elem_id="unit"
+    )
 
 
 def _title(text: str) -> None:

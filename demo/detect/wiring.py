@@ -14,7 +14,7 @@ import gradio as gr
 from demo.detect.actions import DetectActions, Screen
 from demo.detect.tab import DetectTab
 from demo.flag.bar import wire_flag_bar
-from demo.look import Look
+from demo.look import Cut, Look
 from demo.page.events import DEVICE, DISPLAY, EACH, PRIVATE, SAVE_FILE
 from demo.page.guard import Answers, guarded
 from demo.services import Services
@@ -47,6 +47,8 @@ class DetectWiring:
         self._choice: list[Any] = [tab.key, tab.checkpoint, tab.class_name]
         self._look: list[Any] = [tab.map_threshold, tab.min_area, tab.view]
         self._look += [tab.opacity, tab.colour_map, tab.scale]
+        # Handlers get them as (threshold, margin, unit, *look); see _settings_of.
+        self._settings: list[Any] = [tab.threshold, tab.margin_threshold, tab.unit, *self._look]
 
     @property
     def controls(self) -> VisitorControls:
@@ -62,10 +64,10 @@ class DetectWiring:
     def wire(self, page: gr.Blocks) -> None:
         """All events of the tab on its page."""
 
-        def arrive(request: gr.Request) -> Screen:
-            return self._do.arrive(request.query_params)
+        def load_view(request: gr.Request) -> Screen:
+            return self._do.load_view(request.query_params)
 
-        page.load(self._answer.once(arrive), None, self._outputs, **PRIVATE)
+        page.load(self._answer.once(load_view), None, self._outputs, **PRIVATE)
         self._wire_pictures()
         self._wire_display()
         self._wire_checkpoint()
@@ -73,17 +75,15 @@ class DetectWiring:
         self._wire_flag()
 
     def _wire_pictures(self) -> None:
-        tab, settings = self.tab, [self.tab.key, self.tab.threshold, *self._look]
+        tab, settings = self.tab, [self.tab.key, *self._settings]
 
-        def dropped(
-            event: gr.EventData, name: Any, key: str, threshold: float, *look: Any
-        ) -> Screen:
+        def dropped(event: gr.EventData, name: Any, key: str, *settings: Any) -> Screen:
             files = (event._data or {}).get("files")
-            return self._do.dropped(key, files, name, threshold, _look_of(look))
+            return self._do.dropped(key, files, name, *_settings_of(settings))
 
-        def example(event: gr.EventData, key: str, threshold: float, *look: Any) -> Screen:
+        def example(event: gr.EventData, key: str, *settings: Any) -> Screen:
             index = (event._data or {}).get("index")
-            return self._do.example(key, index, threshold, _look_of(look))
+            return self._do.example(key, index, *_settings_of(settings))
 
         def cancel(key: str) -> Screen:
             return self._do.cancel(key)
@@ -103,15 +103,13 @@ class DetectWiring:
         """Check, then run; the run is what can be cancelled."""
         tab = self.tab
 
-        def start(
-            key: str, judged: str, name: Any, checkpoint: str, threshold: float, *look: Any
-        ) -> Screen:
-            return self._do.start(key, judged, name, checkpoint, threshold, _look_of(look))
+        def start(key: str, judged: str, name: Any, checkpoint: str, *settings: Any) -> Screen:
+            return self._do.start(key, judged, name, checkpoint, *_settings_of(settings))
 
         def run(key: str) -> Iterator[Screen]:
             yield from self._do.run(key)
 
-        what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, tab.threshold, *self._look]
+        what = [tab.key, tab.judged, tab.class_name, tab.checkpoint, *self._settings]
         started = when(self._answer.once(start), what, self._outputs, **settings)
         started.success(None, None, None, js=_SHOW_STAGE, **PRIVATE)
         return started.success(self._answer.steps(run), tab.key, self._outputs, **DEVICE, **PRIVATE)
@@ -122,11 +120,14 @@ class DetectWiring:
         def refresh(key: str) -> Screen:
             return self._do.refresh(key)
 
-        def judge(key: str, threshold: float) -> Screen:
-            return self._do.judge(key, threshold)
+        def judge(key: str, *settings: Any) -> Screen:
+            return self._do.judge(key, _settings_of(settings)[0])
 
-        def redraw(key: str, *look: Any) -> Screen:
-            return self._do.redraw(key, _look_of(look))
+        def redraw(key: str, *settings: Any) -> Screen:
+            return self._do.redraw(key, _settings_of(settings)[1])
+
+        def rescale(key: str, checkpoint: str, *settings: Any) -> Screen:
+            return self._do.rescale(key, *_settings_of(settings), checkpoint)
 
         def select(event: gr.EventData, key: str) -> Screen:
             return self._do.select(key, (event._data or {}).get("index"))
@@ -134,14 +135,16 @@ class DetectWiring:
         def reset(key: str, checkpoint: str) -> Screen:
             return self._do.reset(key, checkpoint)
 
-        tab.threshold.change(
-            self._answer.once(judge), [tab.key, tab.threshold], self._outputs, **DISPLAY
-        )
+        every = [tab.key, *self._settings]
+        cuts = [tab.threshold.change, tab.margin_threshold.change]
+        gr.on(cuts, self._answer.once(judge), every, self._outputs, **DISPLAY)
+        what = [tab.key, tab.checkpoint, *self._settings]
+        tab.unit.input(self._answer.once(rescale), what, self._outputs, **DISPLAY)
         # One event for all controls: answers cannot overtake each other, and the last one counts.
         gr.on(
             [control.change for control in self._look],
             self._answer.once(redraw),
-            [tab.key, *self._look],
+            every,
             self._outputs,
             **DISPLAY,
         )
@@ -202,7 +205,7 @@ class DetectWiring:
         for kind, button in tab.downloads.items():
             written = button.click(
                 self._answer.steps(self._downloader(kind)),
-                [tab.key, tab.threshold, *self._look],
+                [tab.key, *self._settings],
                 self._outputs,
                 concurrency_id="files",
                 concurrency_limit=2,
@@ -221,8 +224,8 @@ class DetectWiring:
             saved.success(self._answer.once(listing), tab.key, self._outputs, **DISPLAY)
 
     def _downloader(self, kind: str) -> Callable[..., Iterator[Screen]]:
-        def download(key: str, threshold: float, *look: Any) -> Iterator[Screen]:
-            yield from self._do.download(key, kind, threshold, _look_of(look))
+        def download(key: str, *settings: Any) -> Iterator[Screen]:
+            yield from self._do.download(key, kind, *_settings_of(settings))
 
         return download
 
@@ -257,14 +260,16 @@ def wire_api(services: Services) -> None:
     )
 
 
-def _look_of(values: tuple[Any, ...]) -> Look:
-    """The display settings, in the order of the components."""
-    map_threshold, min_area, view, opacity, colour_map, scale = values
-    return Look(
+def _settings_of(values: tuple[Any, ...]) -> tuple[Cut, Look]:
+    """The threshold and the display settings, in the order of the components."""
+    threshold, margin, unit, map_threshold, min_area, view, opacity, colour_map, scale = values
+    look = Look(
         map_threshold=map_threshold,
         min_area_percent=min_area,
         view=view,
         opacity=opacity,
         colour_map=colour_map,
         scale=scale,
+        unit=unit,
     )
+    return Cut(unit=unit, threshold=threshold, margin=margin), look

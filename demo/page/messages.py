@@ -36,7 +36,7 @@ THRESHOLD_RANGE = "The threshold must be a number from 0 to 1."
 RUNNING_ALREADY = "These pictures are being judged already: wait, or press Cancel."
 RUN_STOPPED = "The run of the pictures before them was stopped."
 TRY_ANOTHER = "The reason is below. Try another picture."
-OTHERS_GO_ON = "The reason is below. The other pictures are not affected."
+OTHERS_CONTINUE = "The reason is below. The other pictures are not affected."
 
 DROP_HINT = "Drop one, paste it, take a photo or pick an example."
 HERO_TITLE = "Is something wrong with it?"
@@ -73,6 +73,37 @@ MAP_THRESHOLD_ORIGIN = (
 NOT_CALIBRATED = "The score ranks pictures; it is not a probability."
 
 SET_BY_YOU = "set by you"
+
+# The verdict comes from the picture's score, the regions from the map: they may disagree.
+MAP_AGAINST_NORMAL = (
+    "The verdict comes from the score of the whole picture, the regions from the map, and each "
+    "has a threshold of its own. If a marked spot is a defect, press Missed defect and lower the "
+    "picture threshold. If it is not, raise the map threshold until it goes."
+)
+NO_REGION_ANOMALOUS = "Called anomalous, although no spot reaches the map's threshold."
+SCORE_WITHOUT_REGION = (
+    "The score looks at the whole picture: what is faint or spread out can raise it. Lower the "
+    "map threshold or the smallest region to see where. If nothing is wrong there, press False "
+    "alarm and raise the picture threshold."
+)
+UNIT_LABELS = {"score": "Score, 0 to 1", "margin": "Margin"}
+UNIT_HINT = "Scores crowd near 0 and 1; their margins (logits) spread them out."
+
+
+def verdict_sentence(verdict: Verdict, cut: str, yours: bool) -> str:
+    """The verdict for who is new here."""
+    threshold = f"your threshold of {cut}" if yours else f"the threshold of {cut}"
+    return {
+        Verdict.NORMAL: f"Nothing stands out: the score is below {threshold}.",
+        Verdict.REVIEW: f"Too close to call, just below {threshold}: look at it yourself.",
+        Verdict.ANOMALOUS: f"Something stands out: the score reaches {threshold}.",
+    }[verdict]
+
+
+def map_against_normal(count: int) -> str:
+    """The map marks something in a picture that is called normal."""
+    spots = "a region" if count == 1 else f"{count} regions"
+    return f"Called normal, although the map marks {spots}."
 
 
 def cannot_store(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 
+from adaclip.logits import logit
 from adaclip.types import Verdict
 from demo.page import messages
 from demo.page.icons import ICONS
@@ -14,6 +15,13 @@ esc = html.escape
 def score_text(score: float) -> str:
     """Three decimals, more near the ends where three would say 0 or 1."""
     return f"{score:.3f}" if 0.001 <= score <= 0.999 or score in (0.0, 1.0) else f"{score:.5f}"
+
+
+def number_text(score: float, unit: str) -> str:
+    """A score as it is, or as the margin it stands for: a sign and two decimals."""
+    if unit == "margin":
+        return f"{logit(score, within=1e-9):+.2f}".replace("-", "\u2212")
+    return score_text(score)
 
 
 def chip(verdict: Verdict) -> str:

@@ -217,7 +217,7 @@ def test_the_leak_is_named_for_the_users_pictures_only(do, services):
 
 
 def test_an_address_names_checkpoint_and_class_and_both_are_described_at_once(do):
-    screen = do.arrive({"checkpoint": "mvtec", "class": " metal_nut "})
+    screen = do.load_view({"checkpoint": "mvtec", "class": " metal_nut "})
     assert (screen["checkpoint"].value, screen["class_name"]) == ("mvtec", "metal_nut")
     assert screen["card"] == do.describe("", "mvtec", "metal_nut")["card"]
 
@@ -226,7 +226,7 @@ def test_an_address_that_names_nothing_known_opens_the_default(do, services):
     default = services.default_checkpoint().id
     of_benchmark = {"tab": "benchmark", "class": "tile", "checkpoint": "no such"}
     for query in ({}, of_benchmark):
-        screen = do.arrive(query)
+        screen = do.load_view(query)
         assert screen["checkpoint"].value == default
         assert "class_name" not in screen
         assert screen["card"] == do.describe("", default, "")["card"]

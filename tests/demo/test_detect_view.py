@@ -11,7 +11,7 @@ from adaclip.errors import InputError
 from adaclip.types import Threshold, Verdict
 from demo.batch import Item
 from demo.detect import view
-from demo.look import Look, judged_at
+from demo.look import Cut, Look, judged_at, margin_of
 from demo.page import parts
 from demo.visitor.pictures import find
 from tests.demo.stub import stub_detection, tile
@@ -38,6 +38,44 @@ def test_the_chip_has_word_shape_and_colour_class(batch, score, verdict):
 def test_the_three_verdicts_have_three_shapes():
     shapes = {re.sub(r'class="[^"]*"|[A-Z][a-z]+</span>', "", parts.chip(v)) for v in Verdict}
     assert len(shapes) == 3
+
+
+@pytest.mark.parametrize(
+    ("score", "look", "words"),
+    [
+        (0.1, Look(), "although the map marks a region"),
+        (0.9, Look(map_threshold=1.0), "no spot reaches the map&#39;s threshold"),
+        (0.9, Look(), "Something stands out"),
+        (0.1, Look(map_threshold=1.0), "Nothing stands out"),
+        (0.4, Look(), "Too close to call"),
+    ],
+)
+def test_where_map_and_verdict_contradict_each_other_it_is_said(batch, score, look, words):
+    score_of(batch, score)
+    batch.look = look
+    html = view.verdict_bar(batch, find(batch.current.detection, look))
+    assert words in html
+    assert ("what to do" in html) == ("although" in words or "no spot" in words)
+
+
+def test_margins_have_a_sign_and_two_decimals():
+    assert parts.number_text(0.5, "margin") == "+0.00"
+    assert parts.number_text(0.99996, "margin") == "+10.13"
+    assert parts.number_text(0.00004, "margin") == "\u221210.13"
+    assert parts.number_text(0.5, "score") == "0.500"
+
+
+def test_the_margin_slider_stands_for_the_same_thresholds():
+    recommended = Threshold(value=0.4137, source="F1-max", review_band=1.0)
+    rests = Cut(unit="margin", threshold=0.9, margin=round(margin_of(0.4137), 2))
+    assert judged_at(rests, recommended) is recommended
+    moved = judged_at(Cut(unit="margin", threshold=0.9, margin=9.0), recommended)
+    assert moved.value == pytest.approx(0.999877, abs=1e-6)
+    assert judged_at(Cut(unit="score", threshold=0.9, margin=9.0), recommended).value == 0.9
+    assert margin_of(1.0) == 14.0
+    for wrong in (None, 15, float("nan")):
+        with pytest.raises(InputError, match="not on offer"):
+            judged_at(Cut(unit="margin", threshold=0.5, margin=wrong), recommended)
 
 
 def test_a_score_never_stands_alone(batch):

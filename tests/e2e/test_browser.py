@@ -58,12 +58,15 @@ def test_two_clicks_to_a_verdict_and_sliders_without_the_model(open_page, served
     assert "Ready" in page.inner_text("#verdict")
     detect(page)
     assert "Anomalous" in page.inner_text("#verdict")
+    assert "F1-max" not in page.inner_text("#verdict")
+    page.click("#verdict summary")
     assert "F1-max on synthetic parts" in page.inner_text("#verdict")
     calls = served.pool.calls
 
     set_slider(page, "threshold", 0.99)
     page.wait_for_selector("#verdict .verdict.normal, #verdict .verdict.review")
-    assert "set by you" in page.inner_text("#verdict")
+    assert "your threshold of 0.990" in page.inner_text("#verdict")
+    assert "set by you" in page.inner_text("#verdict")  # the details have stayed open
     page.click("#reset")
     page.wait_for_selector("#verdict .verdict.anomalous")
 
@@ -94,7 +97,7 @@ def test_one_click_on_an_example_gives_a_verdict(open_page, served):
     page.click("[data-example] >> nth=0")
     page.wait_for_selector("#verdict .score")
     name = served.services.examples[0].class_name
-    assert f"“{name}”" in page.inner_text("#verdict")
+    assert f"“{name}”" in page.text_content("#verdict")
     assert page.input_value("#class-name input") == name
 
 
@@ -197,7 +200,7 @@ def test_enter_in_the_name_runs_and_hostile_names_are_only_text(open_page, pictu
     field.fill("<b>odd</b>")
     field.press("Enter")
     page.wait_for_selector("#verdict .score")
-    assert "“<b>odd</b>”" in page.inner_text("#verdict")
+    assert "“<b>odd</b>”" in page.text_content("#verdict")
     assert page.title() == "AdaCLIP Studio"
 
 
@@ -301,3 +304,67 @@ def test_without_a_mouse(open_page, picture):
     grip.press("Home")
     page.wait_for_selector("#viewer [role=slider][aria-valuenow='0']")
     assert page.inner_text("#position .name") == "b.png"
+
+
+_BOTTOM = "id => document.getElementById(id).getBoundingClientRect().bottom"
+
+
+def test_a_batch_is_judged_without_scrolling(open_page, picture):
+    page = open_page()
+    drop(page, *(picture(f"{n:02}.png", ((0, 0, 20 + n, 90),)) for n in range(12)))
+    detect(page)
+    page.wait_for_function("document.querySelectorAll('#listing .chip.anomalous').length === 12")
+    for part in ("verdict", "viewer", "listing", "under"):
+        assert 0 < page.evaluate(_BOTTOM, part) <= 800, part
+    page.wait_for_selector("#flag-detect-box .flag-verdicts", state="attached")
+    picture_box = page.locator("#viewer").bounding_box()
+    list_box = page.locator("#listing").bounding_box()
+    assert list_box["x"] >= picture_box["x"] + picture_box["width"] - 2
+    assert picture_box["height"] > 300
+    page.click("#listing tr[data-index='11']")  # Playwright scrolls the list, not the page
+    page.wait_for_selector("#position .name:text-is('11.png')")
+    assert page.evaluate("window.scrollY") == 0
+
+    page.click("[data-listing-form]")
+    page.wait_for_selector("#listing th:has-text('Seconds')")
+    assert page.locator("#listing").bounding_box()["y"] > page.evaluate(_BOTTOM, "under")
+    page.click("[data-listing-form]")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert sideways(page) <= 0
+    tops = [page.locator(f"#listing tr[data-index='{n}']").bounding_box()["y"] for n in (0, 1)]
+    assert tops[0] == tops[1]  # a strip under the picture
+    assert page.locator("#listing").bounding_box()["y"] > page.evaluate(_BOTTOM, "viewer") - 2
+
+
+def test_the_threshold_can_be_set_as_a_margin(open_page, picture):
+    page = open_page()
+    drop(page, picture(), picture("b.png", ()))
+    detect(page)
+    page.wait_for_function("document.querySelectorAll('#listing td.digits').length === 2")
+    page.click("#unit label:has-text('Margin')")
+    page.wait_for_selector("#margin-threshold")
+    assert page.locator("#threshold").count() == 0
+    page.wait_for_selector("#verdict .score b:text-matches('^[+]2')")
+    page.wait_for_selector("#listing td.digits:text-matches('^[+]2')")
+    set_slider(page, "margin-threshold", 8.5)
+    page.wait_for_selector("#verdict .verdict.normal")
+    assert "although the map marks a region" in page.inner_text("#verdict")
+    page.click("#verdict summary")
+    assert "lower the picture threshold" in page.inner_text("#verdict")
+    page.click("#unit label:has-text('Score')")
+    page.wait_for_selector("#threshold input[type=number]")
+    assert float(page.input_value("#threshold input[type=number]")) == pytest.approx(
+        0.9998, abs=1e-4
+    )
+    page.click("#reset")
+    page.wait_for_selector("#verdict .verdict.anomalous")
+
+
+def test_the_seventh_page_of_a_browser_loads(chromium, served):
+    context = chromium.new_context()
+    pages = [context.new_page() for _ in range(7)]
+    for page in pages:
+        page.goto(f"{served.url}/?__theme=light", timeout=60_000)
+        page.wait_for_selector("#detect", timeout=60_000)
+    pages[-1].click("#tabs button[role=tab]:has-text('Annotate')")
+    context.close()
