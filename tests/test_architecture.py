@@ -32,6 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("demo.flag",),
     ("demo.detect", "demo.benchmark", "demo.annotate"),
     ("demo.ui", "demo.start"),
+    ("demo.app",),
     ("app",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,20 +1,24 @@
-"""app.py: settings, plain refusals, and a start that waits for no model."""
+"""Starting the page: settings, plain refusals, and a start that waits for no model."""
 
 from __future__ import annotations
 
+import importlib
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
-import app
 from adaclip.errors import InputError
+from demo import app
 
-ROOT = Path(app.__file__).parent
+ROOT = Path(app.__file__).parents[1]
 
 
 def test_defaults_come_from_the_config():
@@ -63,7 +67,7 @@ def test_uploads_go_to_a_folder_of_their_own_that_others_cannot_open(monkeypatch
 
 def test_the_page_is_built_without_torch():
     code = (
-        "import sys, tempfile, pathlib; import app; flags = app.parse([]);"
+        "import sys, tempfile, pathlib; from demo import app; flags = app.parse([]);"
         "folder = pathlib.Path(tempfile.mkdtemp());"
         "from demo.start import services_for; from demo.ui import build_ui, shell_params;"
         "build_ui(services_for(flags, folder)[0]); shell_params();"
@@ -79,3 +83,34 @@ def test_an_unknown_checkpoint_is_refused_before_the_page_is_up(caplog, monkeypa
         port = probe.getsockname()[1]
     assert app.main(["--port", str(port), "--checkpoint", "nope"]) == 2
     assert "Unknown checkpoint 'nope'" in caplog.text
+
+
+def test_the_script_and_the_installed_command_start_the_same_page():
+    result = subprocess.run(
+        [sys.executable, "app.py", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.startswith("usage: app.py ")
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, name = scripts["adaclip-studio"].partition(":")
+    assert getattr(importlib.import_module(module), name) is app.main
+
+
+def test_a_wheel_has_all_that_the_page_needs(tmp_path):
+    for name in ("adaclip", "demo", "datasets_meta"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    build = "from setuptools.build_meta import build_wheel; build_wheel('.')"
+    ran = subprocess.run(
+        [sys.executable, "-c", build], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    [wheel] = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+        [points] = [name for name in packed if name.endswith("entry_points.txt")]
+        assert "adaclip-studio = demo.app:main" in archive.read(points).decode()
+    for folder, ending in (("templates", "html"), ("assets", "js"), ("assets", "css")):
+        for path in (ROOT / "demo" / folder).glob(f"*.{ending}"):
+            assert path.relative_to(ROOT).as_posix() in packed
+    assert "adaclip/weights/lite.safetensors" in packed
