@@ -29,6 +29,7 @@ from demo.page.messages import TIMES
 from demo.runs.library import Library
 from demo.runs.source_images import data_root_of, run_map, run_picture
 from demo.services import Services
+from demo.visitor.detect import detect
 from demo.visitor.pictures import PREVIEW_SIDE
 
 MOST_AT_ONCE = 24
@@ -44,9 +45,6 @@ class BenchmarkPictures:
     def __init__(self, services: Services, library: Library) -> None:
         self._services, self.library = services, library
         self._thumbnails: BoundedCache[tuple, str] = BoundedCache(_CACHE_BYTES, len)
-        self._maps: BoundedCache[tuple, np.ndarray] = BoundedCache(
-            64 << 20, lambda values: values.nbytes
-        )
         self._one = threading.Lock()
 
     def thumbs(self, asked: Any) -> dict[str, dict[str, str]]:
@@ -115,21 +113,14 @@ class BenchmarkPictures:
         kept = run_map(run, row)
         if kept is not None:
             return kept, "kept by the run"
-        key = (run.folder, row["rel_path"])
-        known = self._maps.get(key)
-        if known is None:
-            info = self._services.checkpoint(run.checkpoint)
-            if not info.present:
-                raise InputError(
-                    f"The run kept no maps, and {info.title} is not on this machine to make one."
-                )
-            with self._one:  # of several visitors' at a time
-                detector = self._services.pool.get(info.id)
-                known = detector.detect([pixels], spoken(str(row["class_name"])))[
-                    0
-                ].model_anomaly_map
-            self._maps.put(key, known)
-        return known, "computed now"
+        info = self._services.checkpoint(run.checkpoint)
+        if not info.present:
+            raise InputError(
+                f"The run kept no maps, and {info.title} is not on this machine to make one."
+            )
+        with self._one:  # of several visitors' at a time
+            found = detect(self._services, info, pixels, spoken(str(row["class_name"])))
+        return found.model_anomaly_map, "computed now"
 
     def _mask(self, run: Run, row: Mapping[str, Any]) -> dict[str, str]:
         size = (int(row["height"]), int(row["width"])) if row["error"] == "" else None

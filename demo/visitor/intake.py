@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.config import MAX_CLASS_NAME_LENGTH
-from adaclip.data.images import load_image, pixel_sha256
+from adaclip.data.images import load_image
 from adaclip.data.registry import datasets, spoken
 from adaclip.errors import AdaClipError, InputError
 from adaclip.text import printable
-from adaclip.types import CheckpointInfo, Detection
+from adaclip.types import CheckpointInfo
 from demo.batch import MAX_FILES, Batch, Stopwatch
 from demo.look import given_threshold
 from demo.page import messages
 from demo.services import Services
+from demo.visitor.detect import detect
 from demo.visitor.pictures import open_picture
 
 # Thumbnails are made before a run for as many pictures as can be read in this time.
@@ -114,12 +114,7 @@ def detect_one(
     words = checked_class_name(class_name, services.defaults.class_name)
     name = shown_name(image.name)
     pixels = load_image(image, name=name).pixels
-    key = (pixel_sha256(pixels), fingerprint(info), words)
-    detection: Detection | None = services.store.detections.get(key)
-    if detection is None:
-        with services.device_line.taken():
-            [detection] = services.pool.get(info.id).detect([pixels], words)
-        services.store.detections.put(key, detection)
+    detection = detect(services, info, pixels, words)
     return {
         "image": name,
         "class_name": words,

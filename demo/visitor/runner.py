@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from adaclip.checkpoints.catalogue import fingerprint
 from adaclip.data.images import pixel_sha256
 from adaclip.errors import AdaClipError
 from demo.batch import Batch, DetectionKey, Item, Stopwatch
 from demo.page import messages
 from demo.page.guard import logged
 from demo.services import Detector, Services
+from demo.visitor.detect import detection_key
 from demo.visitor.pictures import open_picture
 
 logger = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ def _images(
     """
     batch = turn.batch
     assert batch.checkpoint is not None
-    weights, class_name = fingerprint(batch.checkpoint), batch.class_name
+    info, class_name = batch.checkpoint, batch.class_name
     while waiting and not turn.stopped:
         item = waiting.popleft()
         try:
@@ -154,7 +154,7 @@ def _images(
             turn.write(item, error=str(error))
             settled.append(item)
             continue
-        key = (pixel_sha256(pixels), weights, class_name)
+        key = detection_key(info, class_name, pixel_sha256(pixels))
         known = services.store.detections.get(key)
         if known is not None:
             turn.write(item, detection=known)
