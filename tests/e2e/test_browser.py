@@ -66,7 +66,8 @@ def test_two_clicks_to_a_verdict_and_sliders_without_the_model(open_page, served
     set_slider(page, "threshold", 0.99)
     page.wait_for_selector("#verdict .verdict.normal, #verdict .verdict.review")
     assert "your threshold of 0.990" in page.inner_text("#verdict")
-    assert "set by you" in page.inner_text("#verdict")  # the details have stayed open
+    page.wait_for_selector("#verdict details[open]")  # as they were left
+    assert "set by you" in page.inner_text("#verdict")
     page.click("#reset")
     page.wait_for_selector("#verdict .verdict.anomalous")
 
@@ -110,7 +111,7 @@ def test_a_batch_with_a_broken_file(open_page, picture, tmp_path):
     page.wait_for_function("document.querySelectorAll('#listing .chip').length === 3")
     assert page.locator("#listing tbody tr").count() == 3
     assert "1 anomalous · 1 normal · 1 could not be read" in page.inner_text("#listing")
-    assert "damaged" in page.inner_text("#listing tr[data-index='1']")
+    assert "damaged" in page.text_content("#listing tr[data-index='1']")
 
     page.click("#listing [data-sort='3']")
     order = "[...document.querySelectorAll('#listing tbody tr')].map(r => r.dataset.index)"
