@@ -12,11 +12,12 @@ import shutil
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
+from adaclip.storage.cache import BoundedCache
 from adaclip.types import CheckpointInfo, Detection, Threshold
 from demo.look import Look
 
@@ -31,8 +32,6 @@ _KEPT_PICTURES = 24
 
 # (sha of the pixels, which weights, class name)
 DetectionKey = tuple[str, tuple, str]
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -103,35 +102,6 @@ class Batch:
 def detection_bytes(detection: Detection) -> int:
     """Memory held by one result."""
     return detection.model_margin_map.nbytes + detection.model_anomaly_map.nbytes
-
-
-class BoundedCache(Generic[K, V]):
-    """The most recently used values up to `max_size`, measured by `size_of`. Thread safe."""
-
-    def __init__(self, max_size: int, size_of: Callable[[V], int] = lambda _: 1) -> None:
-        self._values: OrderedDict[K, V] = OrderedDict()
-        self._max_size, self._size_of, self._size = max_size, size_of, 0
-        self._lock = threading.Lock()
-
-    def get(self, key: K) -> V | None:
-        """The value, now the most recent, or None."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: K, value: V) -> None:
-        """Kept until newer values need the room; one that is larger than all room is not."""
-        with self._lock:
-            if key in self._values:
-                self._size -= self._size_of(self._values.pop(key))
-            self._values[key] = value
-            self._size += self._size_of(value)
-            while self._size > self._max_size:
-                self._size -= self._size_of(self._values.popitem(last=False)[1])
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 class ResultStore:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ from adaclip.annotations.queue import (
 )
 from adaclip.annotations.store import Annotation, AnnotationStore
 from adaclip.errors import AdaClipError, InputError
+from adaclip.storage.cache import BoundedCache
 from demo.annotate import words
 from demo.annotate.sources import Pictures
 from demo.annotate.stage import stage_html
-from demo.batch import BoundedCache
 from demo.flag import words as flag_words
 from demo.flag.flagging import Subject, is_one_of
 
@@ -85,7 +85,7 @@ class Review:
         self.saved: list[tuple[str, Key]] = []  # this session's, to be undone one by one
         self.times: list[float] = []
         self._said: dict[Key, str] = {}
-        self._ready: OrderedDict[int, Shown] = OrderedDict()
+        self._ready: BoundedCache[int, Shown] = BoundedCache(3)
         self.items: list[QueueItem] = []
         self.place = 0
         self.arrange(settings)
@@ -156,9 +156,7 @@ class Review:
                 stage_blind=stage_html(subject, blind=True),
             )
             with self.lock:
-                self._ready[index] = ready
-                while len(self._ready) > 3:
-                    self._ready.popitem(last=False)
+                self._ready.put(index, ready)
         return ready
 
     def look_ahead(self) -> None:

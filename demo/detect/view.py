@@ -13,9 +13,10 @@ from adaclip.types import Detection, Threshold, Verdict
 from demo.batch import RUNNING, Batch, Item, threshold_of
 from demo.look import Look, gauge_place
 from demo.page import messages
+from demo.page.data_uri import data_uri
 from demo.page.parts import chip, device_text, number_text, plain_chip
 from demo.page.templates import render
-from demo.visitor.pictures import Findings, min_area_px, thumbnail_of
+from demo.visitor.pictures import Findings, min_area_px
 from demo.visitor.runner import seconds_left
 
 _SHOWN_REGIONS = 30
@@ -129,7 +130,7 @@ def legend(batch: Batch | None) -> str:
         "legend",
         regions_from="",
         values=values,
-        bar=thumbnail_of(colour_bar(look.colour_map)),
+        bar=data_uri(colour_bar(look.colour_map), "png"),
         cut=100 * place if 0.0 <= place <= 1.0 else None,
         note=messages.STRETCHED if look.scale == "stretch" else "",
     )

@@ -24,6 +24,7 @@ from adaclip.errors import AdaClipError, InputError
 from adaclip.runs.results import Run
 from demo.page import messages
 from demo.page.guard import logged
+from demo.runs.folders import folders_of
 from demo.runs.source_images import data_root_of
 from demo.services import Services
 
@@ -31,7 +32,6 @@ State = Literal["waiting", "loading", "running", "done", "stopped", "failed"]
 GOING: tuple[State, ...] = ("waiting", "loading", "running")
 MOST_WAITING = 8
 _KEPT = 20
-_MOST_FOLDERS = 200
 _NOT_IN_NAMES = re.compile(r"[^\w.+-]+")
 NO_FOLDER = "There is no folder for runs: start the page with --runs DIR."
 
@@ -221,7 +221,8 @@ def sources(services: Services) -> list[tuple[str, str]]:
     """(label, id) of what can be measured: the drawn set, and folders beneath the data roots."""
     found = [("Synthetic pictures, drawn here", SYNTHETIC_KEY)]
     for number, root in enumerate(services.data_roots):
-        for folder in _folders(root):
+        whole, *parts = folders_of(root) or [root]
+        for folder in (*parts, whole):
             inside = folder.relative_to(root).as_posix()
             label = folder.name if inside != "." else f"{root.name} (the whole folder)"
             found.append((label, f"{number}:{inside}"))
@@ -254,17 +255,6 @@ def describe(services: Services, source: Any) -> str:
     return ". ".join([text, *notes])
 
 
-def _folders(root: Path) -> list[Path]:
-    """The root itself and the folders in it, by name."""
-    try:
-        inside = sorted(
-            path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")
-        )
-    except OSError:
-        return []
-    return [*inside[:_MOST_FOLDERS], root]
-
-
 def _source(services: Services, source: Any) -> Path | None:
     """The folder of an id of `sources`, None for the drawn set. Raises InputError."""
     if source == SYNTHETIC_KEY:
@@ -272,7 +262,7 @@ def _source(services: Services, source: Any) -> Path | None:
     number, _, inside = str(source).partition(":")
     for at, root in enumerate(services.data_roots):
         if str(at) == number:
-            for folder in _folders(root):
+            for folder in folders_of(root):
                 if folder.relative_to(root).as_posix() == inside:
                     return folder
     raise InputError("Choose a dataset first.")

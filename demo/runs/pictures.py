@@ -6,9 +6,7 @@ browser. What is asked for must be a row of a run that is listed.
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,9 +19,10 @@ from adaclip.data.registry import spoken
 from adaclip.errors import AdaClipError, DatasetError, InputError
 from adaclip.maps.rendering import overlay
 from adaclip.runs.results import Run
+from adaclip.storage.cache import BoundedCache
 from adaclip.types import resize_map
-from demo.batch import BoundedCache
 from demo.page import messages
+from demo.page.data_uri import data_uri
 from demo.page.guard import logged
 from demo.page.messages import TIMES
 from demo.runs.library import Library
@@ -65,7 +64,7 @@ class BenchmarkPictures:
         if known is None:
             picture = Image.fromarray(self._pixels(run, row))
             picture.thumbnail((SIDE, SIDE), reducing_gap=2.0)
-            known = _jpeg(np.asarray(picture), quality=82)
+            known = data_uri(picture, quality=82, subsampling=0)
             self._thumbnails.put(key, known)
         return {"src": known}
 
@@ -77,14 +76,20 @@ class BenchmarkPictures:
             return self._mask(run, row)
         pixels = self._pixels(run, row)
         if asked["kind"] == "exact":
-            return {"src": _png(pixels)}
+            return {"src": data_uri(pixels, "png")}
         if asked["kind"] == "image":
             height, width = pixels.shape[:2]
-            return {"src": _jpeg(_shrunk(pixels)), "caption": f"{width} {TIMES} {height} px"}
+            return {
+                "src": data_uri(_shrunk(pixels), subsampling=0),
+                "caption": f"{width} {TIMES} {height} px",
+            }
         small = _shrunk(pixels)
         values, caption = self._map(run, row, pixels)
         values = resize_map(values, small.shape[:2])
-        return {"src": _jpeg(overlay(small, values, opacity=OPACITY)), "caption": caption}
+        return {
+            "src": data_uri(overlay(small, values, opacity=OPACITY), subsampling=0),
+            "caption": caption,
+        }
 
     def _row(self, run_id: Any, path: Any) -> tuple[Run, Mapping[str, Any]]:
         """A listed run's row. Raises InputError."""
@@ -134,7 +139,7 @@ class BenchmarkPictures:
             mask = self._stored_mask(run, row, size)
         share = 100.0 * float(mask.mean())
         grey = _shrunk(np.repeat((mask * np.uint8(255))[:, :, None], 3, axis=2))
-        return {"src": _png(grey), "caption": f"{share:.2g} % of the picture"}
+        return {"src": data_uri(grey, "png"), "caption": f"{share:.2g} % of the picture"}
 
     def _stored_mask(
         self, run: Run, row: Mapping[str, Any], size: tuple[int, int] | None
@@ -178,17 +183,3 @@ def _shrunk(pixels: np.ndarray) -> np.ndarray:
     picture = Image.fromarray(pixels)
     picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
     return np.asarray(picture)
-
-
-def _jpeg(pixels: np.ndarray, quality: int = 90) -> str:
-    return _uri(pixels, "jpeg", quality=quality, subsampling=0)
-
-
-def _png(pixels: np.ndarray) -> str:
-    return _uri(pixels, "png")
-
-
-def _uri(pixels: np.ndarray, kind: str, **options: Any) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format=kind.upper(), **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 import secrets
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from adaclip.types import Detection, resize_map
 from demo.batch import Batch, Item, ResultStore
 from demo.look import Look
 from demo.page import messages
+from demo.page.data_uri import data_uri
 
 PREVIEW_SIDE = 1400
 THUMBNAIL_SIDE = 96
@@ -57,16 +56,7 @@ def thumbnail(picture: Image.Image) -> str:
     """A small JPEG as a data URI: nothing to fetch, nothing to clean up."""
     small = picture.convert("RGB")
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), reducing_gap=2.0)
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def thumbnail_of(pixels: np.ndarray) -> str:
-    """Exact pixels as a PNG data URI, for pictures of a few kilobytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(small, quality=80)
 
 
 def min_area_px(percent: float, size: tuple[int, int]) -> int:

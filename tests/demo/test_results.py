@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.batch import BoundedCache, ResultStore, detection_bytes
+from adaclip.storage.cache import BoundedCache
+from demo.batch import ResultStore, detection_bytes
 from tests.demo.stub import stub_detection, tile
 
 DETECTION = stub_detection(tile())
