@@ -221,8 +221,8 @@ def sources(services: Services) -> list[tuple[str, str]]:
     """(label, id) of what can be measured: the drawn set, and folders beneath the data roots."""
     found = [("Synthetic pictures, drawn here", SYNTHETIC_KEY)]
     for number, root in enumerate(services.data_roots):
-        whole, *parts = folders_of(root) or [root]
-        for folder in (*parts, whole):
+        folders = folders_of(root)
+        for folder in (*folders[1:], *folders[:1]):  # the whole last
             inside = folder.relative_to(root).as_posix()
             label = folder.name if inside != "." else f"{root.name} (the whole folder)"
             found.append((label, f"{number}:{inside}"))
