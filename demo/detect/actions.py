@@ -21,6 +21,7 @@ from adaclip.types import CheckpointInfo
 from demo.batch import RUNNING, Batch
 from demo.detect import panels
 from demo.detect import view as detect_view
+from demo.detect.controls import controls
 from demo.flag.bar import hidden, said_html
 from demo.flag.flagging import Subject
 from demo.flag.subjects import batch_marks, batch_subject
@@ -288,7 +289,7 @@ class DetectActions:
             return {
                 **self.words(batch),
                 **self.stage(batch),
-                **_controls(batch),
+                **controls(batch),
                 **self.flag(batch),
             }
 
@@ -383,22 +384,3 @@ def _prepare(batch: Batch, info: CheckpointInfo, class_name: str) -> None:
 def _shown(batch: Batch) -> Screen:
     """Which batch an answer is about, so that the page knows when it came too late."""
     return {"shown": f'<i data-batch="{batch.number}"></i>'}
-
-
-def _controls(batch: Batch) -> Screen:
-    """Buttons that come and go."""
-    running = batch.phase in RUNNING
-    several = len(batch.items) > 1
-    one = batch.current.detection is not None
-    some = any(item.detection for item in batch.items)
-    downloads = {
-        kind: gr.Button(interactive=(some and not running) if kind in ("zip", "csv") else one)
-        for kind in messages.DOWNLOADS
-    }
-    return {
-        "detect": gr.Button(visible=not running),
-        "cancel": gr.Button(visible=running),
-        "previous": gr.Button(visible=several),
-        "next": gr.Button(visible=several),
-        **downloads,
-    }
