@@ -96,6 +96,11 @@ class Detection:
     device: str
     precision: str
     notes: tuple[str, ...] = ()  # what the user should know, e.g. "recomputed in fp32"
+    # Of a picture compared with others: what with ("23 others", "4 good examples"), and the
+    # thresholds that these give. None: it was judged by itself, at the checkpoint's thresholds.
+    compared_with: str | None = None
+    threshold: Threshold | None = None
+    map_threshold: float | None = None
 
     @property
     def margin_map(self) -> np.ndarray:

@@ -18,7 +18,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("adaclip.errors", "adaclip.text", "adaclip.logits"),
     ("adaclip.types", "adaclip.config"),
     ("adaclip.metrics", "adaclip.data", "adaclip.storage"),
-    ("adaclip.model", "adaclip.maps", "adaclip.checkpoints", "adaclip.synthetic"),
+    (
+        "adaclip.model",
+        "adaclip.maps",
+        "adaclip.checkpoints",
+        "adaclip.synthetic",
+        "adaclip.comparing",
+    ),
     ("adaclip.detecting", "adaclip.runs"),
     ("adaclip.annotations", "adaclip.training", "adaclip.evaluating"),
     ("adaclip.lite",),
@@ -37,7 +43,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 FACES = ("adaclip", "demo")  # import on first use, or nothing
-TORCH_ROOMS = ("adaclip.model", "adaclip.detecting", "adaclip.training", "adaclip.lite")
+TORCH_ROOMS = (
+    "adaclip.model",
+    "adaclip.comparing",
+    "adaclip.detecting",
+    "adaclip.training",
+    "adaclip.lite",
+)
 
 
 def module_of(path: Path) -> str:

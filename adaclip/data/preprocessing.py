@@ -8,20 +8,23 @@ from PIL import Image
 from adaclip.config import PreprocessingConfig
 
 
-def preprocess(image: np.ndarray, size: int, config: PreprocessingConfig) -> np.ndarray:
-    """Resize to a square, scale to [0, 1], normalise.
+def preprocess(
+    image: np.ndarray, size: int | tuple[int, int], config: PreprocessingConfig
+) -> np.ndarray:
+    """Resize, scale to [0, 1], normalise.
 
-    The aspect is not kept, as in the published method. Pillow's bicubic averages over the source
-    area when shrinking, which is what torchvision does for Pillow images.
+    To a square the aspect is not kept, as in the published method. Pillow's bicubic averages over
+    the source area when shrinking, which is what torchvision does for Pillow images.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        size: S, the model's input size in pixels.
+        size: the model's input size in pixels: S of a square, or (H, W).
 
     Returns:
-        (3, S, S) float32.
+        (3, H, W) float32.
     """
-    resized = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    height, width = (size, size) if isinstance(size, int) else size
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
     scaled = np.asarray(resized, dtype=np.float32) / 255.0
     normalised = (scaled - np.array(config.mean, np.float32)) / np.array(config.std, np.float32)
     return np.ascontiguousarray(normalised.transpose(2, 0, 1))

@@ -30,6 +30,14 @@ KMEANS_SEED = 111
 
 
 @dataclass(frozen=True, kw_only=True)
+class FrozenTokens:
+    """The frozen image encoder's tokens of a pass without dynamic prompts."""
+
+    stages: tuple[Tensor, ...]  # of (B, L, Dv), after the blocks `ModelConfig.stage_layers`
+    class_token: Tensor  # (B, D) projected
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelOutput:
     """Everything a detection, a loss or a parity test needs; logits, not probabilities."""
 
@@ -41,6 +49,8 @@ class ModelOutput:
     # What rarity adds to the margins. Losses see the logits alone: in rarity nothing is learned.
     patch_rarity: Tensor  # (B, L)
     image_rarity: Tensor  # (B,)
+    # What pictures are compared by: nothing learned is in them unless prompts are static.
+    frozen: FrozenTokens
 
     @property
     def patch_margins(self) -> Tensor:
@@ -109,35 +119,60 @@ class AdaCLIP(nn.Module):
         own = patch * round((height * width) ** 0.5 / patch)
         return min(max(own, config.least_image_size), config.image_size)
 
+    def native_size(self, height: int, width: int) -> tuple[int, int]:
+        """(H, W) in pixels: the patches of `input_size`, laid out in the image's own aspect.
+
+        A model that brings every image to one size, as published, keeps its square.
+        """
+        side, patch = self.input_size(height, width), self.clip.visual.patch_size[0]
+        if not self.config.least_image_size:
+            return side, side
+        aspect = (height / width) ** 0.5
+        rows = min(max(2, round(side * aspect / patch)), (side // patch) ** 2 // 2)
+        columns = min(max(2, round(side / aspect / patch)), (side // patch) ** 2 // rows)
+        return patch * rows, patch * columns
+
     def forward(
-        self, images: Tensor, token_ids: Tensor, first_pass: Tensor | None = None
+        self, images: Tensor, token_ids: Tensor, first_pass: FrozenTokens | None = None
     ) -> ModelOutput:
         """Run the whole method.
 
         Args:
-            images: (B, 3, S, S), pre-processed, S as `input_size` gives it.
+            images: (B, 3, S, S), pre-processed, S as `input_size` gives it, or (B, 3, H, W) of
+                `native_size`.
             token_ids: (S, T), one class name's sentences as `text_prompts.tokenize` gives them.
-            first_pass: (B, D), the unprompted class token if already known (models that share a
+            first_pass: what `unprompted_pass` gives, if already known (models that share a
                 backbone share it).
         """
         if first_pass is None and self.needs_first_pass:
-            first_pass = self.unprompted_class_token(images)
-        class_token, stage_tokens = self.encode_image(images, first_pass)
+            first_pass = self.unprompted_pass(images)
+        class_token, stage_tokens = self.encode_image(
+            images, None if first_pass is None else first_pass.class_token
+        )
         if first_pass is None:  # this pass was unprompted too, or no prompt asks for one
-            first_pass = class_token
-        text_features = self.encode_text(token_ids, first_pass)
-        return self.read_out(class_token, stage_tokens, text_features)
+            text_features = self.encode_text(token_ids, class_token)
+        else:
+            text_features = self.encode_text(token_ids, first_pass.class_token)
+        return self.read_out(class_token, stage_tokens, text_features, first_pass)
 
     def read_out(
-        self, class_token: Tensor, stage_tokens: Sequence[Tensor], text_features: Tensor
+        self,
+        class_token: Tensor,
+        stage_tokens: Sequence[Tensor],
+        text_features: Tensor,
+        frozen: FrozenTokens | None = None,
     ) -> ModelOutput:
         """Compare image and text.
 
         Args:
             class_token, stage_tokens: as `encode_image` gives them.
             text_features: (B, D, 2) unit vectors, or (1, D, 2), which serve all images.
+            frozen: handed through to the output; by default the tokens of the same pass.
         """
         config = self.config
+        if frozen is None:
+            stages = tuple(stage_tokens[: len(config.stage_layers)])
+            frozen = FrozenTokens(stages=stages, class_token=class_token)
         class_token = F.normalize(self.class_projection(class_token), dim=-1)
         patch_tokens = torch.stack(
             [
@@ -170,6 +205,7 @@ class AdaCLIP(nn.Module):
             image_logits=image_logits.squeeze(1),
             patch_rarity=patch_rarity,
             image_rarity=image_rarity,
+            frozen=frozen,
         )
 
     @property
@@ -180,12 +216,15 @@ class AdaCLIP(nn.Module):
         return dynamic and self.visual_prompts is not None
 
     @torch.no_grad()
-    def unprompted_class_token(self, images: Tensor) -> Tensor:
-        """The frozen encoder's class token (B, D), from which dynamic prompts are made."""
+    def unprompted_pass(self, images: Tensor) -> FrozenTokens:
+        """The frozen encoder's tokens without any prompt; dynamic prompts are made from these."""
         x = embed_image(self.clip.visual, images)
-        for block in self.clip.visual.transformer.resblocks:
+        stages = []
+        for number, block in enumerate(self.clip.visual.transformer.resblocks, start=1):
             x = run_block(block, x)
-        return self._read_class_token(x)
+            if number in self.config.stage_layers:
+                stages.append(x[:, 1:])
+        return FrozenTokens(stages=tuple(stages), class_token=self._read_class_token(x))
 
     def encode_image(
         self, images: Tensor, first_pass: Tensor | None

@@ -193,27 +193,30 @@ def fit_to_image_size(clip: Any, image_size: int) -> None:
     visual.grid_size = (new, new)
 
 
-def resized_positions(positions: Tensor, side: int) -> Tensor:
-    """A position embedding (1 + G * G, D) for a grid of `side` x `side` patches."""
+def resized_positions(positions: Tensor, rows: int, columns: int | None = None) -> Tensor:
+    """A position embedding (1 + G * G, D) for a grid of `rows` x `columns` patches.
+
+    `columns` is by default `rows`. Returns (1 + rows * columns, D).
+    """
+    columns = rows if columns is None else columns
     old = round((len(positions) - 1) ** 0.5)
-    if side == old:
+    if (rows, columns) == (old, old):
         return positions
     grid = positions[1:].reshape(1, old, old, -1).permute(0, 3, 1, 2)
     grid = F.interpolate(
-        grid, size=(side, side), mode="bicubic", align_corners=False, antialias=False
+        grid, size=(rows, columns), mode="bicubic", align_corners=False, antialias=False
     )
-    return torch.cat([positions[:1], grid.permute(0, 2, 3, 1).reshape(side * side, -1)])
+    return torch.cat([positions[:1], grid.permute(0, 2, 3, 1).reshape(rows * columns, -1)])
 
 
 def embed_image(visual: Any, images: Tensor) -> Tensor:
-    """(B, 3, S, S) -> the first block's input (B, 1 + L, D), class token first.
+    """(B, 3, H, W) -> the first block's input (B, 1 + L, D), class token first.
 
-    open_clip's own takes one size only; S may be any multiple of the patch size here.
+    open_clip's own takes one square only; H and W may be any multiples of the patch size here.
     """
-    patches = visual.conv1(images).flatten(2).transpose(1, 2)
-    positions = resized_positions(
-        visual.positional_embedding, images.shape[-1] // visual.patch_size[0]
-    )
+    patches = visual.conv1(images)
+    positions = resized_positions(visual.positional_embedding, *patches.shape[-2:])
+    patches = patches.flatten(2).transpose(1, 2)
     first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
     return visual.ln_pre(torch.cat([first, patches], dim=1) + positions.to(patches.dtype))
 

@@ -21,29 +21,37 @@ def patch_logits(patch_tokens: Tensor, text_features: Tensor, logit_scale: float
     return logit_scale * patch_tokens @ text_features
 
 
-def to_map(patch_values: Tensor, size: int) -> Tensor:
-    """Lay (B, L, C) out on its square patch grid and up-sample it to (B, C, size, size)."""
+def to_map(patch_values: Tensor, size: int, grid: tuple[int, int] | None = None) -> Tensor:
+    """Lay (B, L, C) out on its patch grid and up-sample it to (B, C, size, size).
+
+    `grid` is (rows, columns) of patches, by default a square.
+    """
     batch, length, channels = patch_values.shape
-    side = round(length**0.5)
-    grid = patch_values.transpose(1, 2).reshape(batch, channels, side, side)
-    return F.interpolate(grid, size=(size, size), mode="bilinear", align_corners=True)
+    rows, columns = grid or (round(length**0.5), round(length**0.5))
+    laid_out = patch_values.transpose(1, 2).reshape(batch, channels, rows, columns)
+    return F.interpolate(laid_out, size=(size, size), mode="bilinear", align_corners=True)
 
 
 def margin_map(
-    patch_margins: Tensor, images: Tensor, size: int, refinement_radius: float
+    patch_margins: Tensor,
+    images: Tensor,
+    size: int,
+    refinement_radius: float,
+    grid: tuple[int, int] | None = None,
 ) -> Tensor:
     """Margins of patches as a map, its edges drawn to those of the image if that is asked for.
 
     Args:
         patch_margins: (B, L).
-        images: (B, 3, S, S), the pre-processed input.
+        images: (B, 3, H, W), the pre-processed input.
         size: of the map, in pixels.
         refinement_radius: of the guided filter, in patches; 0 leaves the map as it is.
+        grid: (rows, columns) of patches, by default a square.
 
     Returns:
         (B, size, size).
     """
-    maps = to_map(patch_margins.unsqueeze(-1), size).squeeze(1)
+    maps = to_map(patch_margins.unsqueeze(-1), size, grid).squeeze(1)
     if refinement_radius <= 0:
         return maps
     grey = images.to(maps).mean(dim=1, keepdim=True)

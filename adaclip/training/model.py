@@ -198,7 +198,7 @@ def forward(model: AdaCLIP, images: Tensor, class_names: Sequence[str]) -> Model
         images: (B, 3, S, S) on the model's device.
         class_names: B of them, in words.
     """
-    first_pass = model.unprompted_class_token(images) if model.needs_first_pass else None
+    first_pass = model.unprompted_pass(images).class_token if model.needs_first_pass else None
     frozen = model.visual_prompts is None and model.adapters is None
     with torch.no_grad() if frozen else contextlib.nullcontext():
         class_token, stage_tokens = model.encode_image(images, first_pass)

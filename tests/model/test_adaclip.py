@@ -48,7 +48,7 @@ def test_prompts_change_only_the_encoder_they_are_in(encoders: str, kind: str) -
     model = tiny_model(prompted_encoders=encoders, prompt_kind=kind)
     model.clip.load_state_dict(plain.clip.state_dict())
     pixels, ids = images(1), text_prompts.tokenize("pill")
-    first_pass = model.unprompted_class_token(pixels)
+    first_pass = model.unprompted_pass(pixels).class_token
     _, prompted = model.encode_image(pixels, first_pass)
     _, bare = plain.encode_image(pixels, first_pass)
     assert torch.equal(prompted[0], bare[0]) == (encoders not in ("both", "image"))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adaclip.model.adaclip import ModelOutput
+from adaclip.model.adaclip import FrozenTokens, ModelOutput
 from adaclip.training.losses import adaclip_loss, dice_loss
 from tests.parity.stored import values
 
@@ -22,6 +22,7 @@ def output(stage_logits: Tensor, image_logits: Tensor) -> ModelOutput:
         image_logits=image_logits,
         patch_rarity=torch.zeros(stage_logits.shape[1:3]),
         image_rarity=torch.zeros(batch),
+        frozen=FrozenTokens(stages=(), class_token=torch.zeros(batch, 4)),
     )
 
 

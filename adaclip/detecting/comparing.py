@@ -1,0 +1,92 @@
+"""What a detector does with several pictures of one object: references and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from adaclip.comparing.features import Features
+from adaclip.comparing.mutual import compare_all
+from adaclip.comparing.references import Pose, References, make_references, score_all
+from adaclip.comparing.store import FeatureStore
+from adaclip.data.images import as_pixels
+from adaclip.detecting.device import Device
+from adaclip.types import Detection
+
+
+class Comparing:
+    """The part of a `Detector` that compares; it keeps no state either."""
+
+    _owner: Device
+
+    @property
+    def features_id(self) -> str:
+        """What features are of: those of two detectors compare where this is the same."""
+        raise NotImplementedError
+
+    def stream_features(
+        self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
+    ) -> Iterator[Features]:
+        """Yield what each image is compared by, in order."""
+        raise NotImplementedError
+
+    def features(
+        self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
+    ) -> list[Features]:
+        """The features of images, to be scored any number of times without the model running."""
+        return list(self.stream_features(images, class_name, batch_size=batch_size))
+
+    def references(
+        self,
+        images: Sequence[np.ndarray],
+        class_name: str,
+        *,
+        names: Sequence[str] = (),
+        pose: Pose = "auto",
+        batch_size: int | None = None,
+    ) -> References:
+        """Good examples as something to compare with; see `adaclip.comparing.references`.
+
+        Args:
+            images: 1 to MAX_REFERENCES pictures without a defect, of any sizes.
+            names: what notes call them; by default "good example 1" and so on.
+            pose: "turned" adds turned and mirrored copies of each, "fixed" does not, "auto" looks
+                at the examples themselves.
+
+        Raises:
+            InputError: none, too many, or an argument that cannot be used.
+            ImageError: an array that is no image.
+        """
+        pictures = [as_pixels(image) for image in images]
+
+        def read(shown: Sequence[np.ndarray]) -> list[Features]:
+            return self.features(shown, class_name, batch_size=batch_size)
+
+        return make_references(read, pictures, names, pose, self._owner.torch_device)
+
+    def score(self, features: Sequence[Features], references: References) -> list[Detection]:
+        """Detections by comparing with good examples; the model does not run.
+
+        Raises InputError when the features are of another model than the references.
+        """
+        return self._owner.run(score_all, features, references, self._owner.torch_device)
+
+    def compare(self, features: Sequence[Features]) -> list[Detection]:
+        """Detections by comparing pictures of one object with each other; the model does not run.
+
+        Below LEAST_BATCH pictures each keeps its zero-shot detection. The order of the pictures
+        does not matter.
+        """
+        return self._owner.run(compare_all, features, self._owner.torch_device)
+
+    def detect_batch(
+        self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
+    ) -> list[Detection]:
+        """Detect anomalies in many images of one object by comparing them with each other.
+
+        Takes images only as they are needed. Arguments and errors as of `Detector.stream`.
+        """
+        each = self.stream_features(images, class_name, batch_size=batch_size)
+        with FeatureStore() as store:
+            return self.compare([store.keep(features) for features in each])
