@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from torch.nn import functional as F
 from adaclip.comparing.calibration import Compared
 from adaclip.comparing.features import Features
 from adaclip.comparing.joining import Calibration
+from adaclip.logits import sigmoid
 from adaclip.types import Detection, Threshold
 
 # Margin 0 is the threshold, so the score there is one half.
@@ -31,7 +31,7 @@ def detection_of(
     size = alone.model_margin_map.shape
     distances = up_sampled(found.distances, features.grid, size)
     margins = calibration.patch_margins(distances, np.asarray(alone.model_margin_map))
-    maps = (margins, (1 / (1 + np.exp(-margins.astype(np.float64)))).astype(np.float32))
+    maps = (margins, sigmoid(margins.astype(np.float64)).astype(np.float32))
     for each in maps:
         each.flags.writeable = False
     return dataclasses.replace(
@@ -39,7 +39,7 @@ def detection_of(
         model_margin_map=maps[0],
         model_anomaly_map=maps[1],
         anomaly_margin=margin,
-        anomaly_score=_sigmoid(margin),
+        anomaly_score=sigmoid(margin),
         notes=(*alone.notes, *notes),
         compared_with=compared_with,
         threshold=Threshold(
@@ -54,7 +54,3 @@ def up_sampled(values: np.ndarray, grid: tuple[int, int], size: tuple[int, ...])
     laid_out = torch.from_numpy(np.asarray(values, np.float32)).reshape(1, 1, *grid)
     array: np.ndarray = F.interpolate(laid_out, size=tuple(size), mode="bilinear")[0, 0].numpy()
     return array
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
