@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import sys
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -25,6 +26,7 @@ from adaclip.text import printable
 from adaclip.types import Detection, Threshold, Verdict
 
 if TYPE_CHECKING:
+    from adaclip.comparing.references import References
     from adaclip.detecting.detector import Detector
 
 
@@ -71,6 +73,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="follow links that lead out of a folder (else they are named and passed over)",
     )
+    add(
+        "--references",
+        nargs="+",
+        metavar="PATH",
+        help="good examples to compare with: images or folders of them, or one saved .npz",
+        default=argparse.SUPPRESS,
+    )
+    add(
+        "--batch",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="compare the images with each other; they have to show one object (8 or more)",
+    )
     add_format(detect, "a table, or one JSON object per image and line")
 
 
@@ -96,21 +111,25 @@ def _detect(arguments: argparse.Namespace) -> int:
     detector = load_detector(
         arguments.checkpoint, device=arguments.device, precision=arguments.precision
     )
-    threshold = detector.info.threshold
+    threshold = None
     if "threshold" in arguments:
-        threshold = dataclasses.replace(threshold, value=arguments.threshold, source="manual")
+        threshold = dataclasses.replace(
+            detector.info.threshold, value=arguments.threshold, source="manual"
+        )
     as_line = json.dumps if arguments.format == "json" else _table_row
     counts: Counter[str] = Counter()
-    outcomes = _outcomes(
-        detector, paths, arguments.class_name, getattr(arguments, "batch_size", None)
-    )
+    compared: set[str] = set()
+    stream = _stream(detector, arguments)
+    outcomes = _outcomes(stream, paths, keep_pixels=not arguments.batch)
     if arguments.format == "table":
         write(f"{'verdict':<9}  {'score':>6}  {'threshold':>9}  image", sys.stdout)
     on_one_screen = sys.stdout.isatty() and sys.stderr.isatty()
     try:
         with progress_bar(total=len(paths), unit="image") as bar:
             for file, detection in outcomes:
-                record = _record(file, detection, threshold, out)
+                record = _record(file, detection, threshold or _own(detector, detection), out)
+                if "compared_with" in record:
+                    compared.add(record["compared_with"])
                 counts["failed" if "error" in record else record["verdict"]] += 1
                 if on_one_screen:  # the update draws the bar again below the line
                     bar.clear()
@@ -121,7 +140,7 @@ def _detect(arguments: argparse.Namespace) -> int:
         write(f"adaclip: interrupted, {done} of {len(paths)} images done", sys.stderr)
         return 130
     if arguments.format == "table":
-        write(_summary(counts), sys.stderr)
+        write(_summary(counts, compared), sys.stderr)
     if counts["failed"] == counts.total():
         return 2
     return 1 if counts["failed"] else 0
@@ -143,23 +162,67 @@ def _input_paths(given: list[str], follow_links: bool) -> list[Path]:
     return paths
 
 
+_Stream = Callable[[Iterator[np.ndarray]], Iterable[Detection]]
+
+
+def _stream(detector: Detector, arguments: argparse.Namespace) -> _Stream:
+    """From images to detections, as the flags ask: each alone, with good examples, or together."""
+    name, size = arguments.class_name, getattr(arguments, "batch_size", None)
+    if "references" not in arguments:
+        judge = detector.stream_batch if arguments.batch else detector.stream
+        return functools.partial(judge, class_name=name, batch_size=size)
+    if arguments.batch:
+        raise InputError("--batch and --references are two ways of judging; choose one of them")
+    references = _references(detector, arguments)
+    for note in references.notes:
+        write(f"adaclip: note: {printable(note)}", sys.stderr)
+    return functools.partial(
+        detector.stream, class_name=name, batch_size=size, references=references
+    )
+
+
+def _references(detector: Detector, arguments: argparse.Namespace) -> References:
+    """The good examples named. Raises InputError, ImageError or StoreError."""
+    from adaclip.comparing.files import load_references
+    from adaclip.comparing.references import check_count
+
+    given = arguments.references
+    if len(given) == 1 and given[0].endswith(".npz"):
+        return load_references(given[0])
+    paths = _input_paths(given, arguments.follow_links)
+    check_count(len(paths))
+    series = Series(paths)
+    pictures = [load_image(path, series=series).pixels for path in paths]
+    size = getattr(arguments, "batch_size", None)
+    return detector.references(
+        pictures, arguments.class_name, names=list(map(str, paths)), batch_size=size
+    )
+
+
+def _own(detector: Detector, detection: Detection | None) -> Threshold:
+    """The threshold that a comparison gave, else the checkpoint's."""
+    compared = None if detection is None else detection.threshold
+    return compared or detector.info.threshold
+
+
 def _outcomes(
-    detector: Detector, paths: list[Path], class_name: str, batch_size: int | None
+    judge: _Stream, paths: list[Path], *, keep_pixels: bool = True
 ) -> Iterator[tuple[_File, Detection | None]]:
     """Every file in order with its detection, or with its error and None.
 
     Files are read as the detector asks for them, so memory holds a batch, not the folder. When
     the detector fails on images, those of its batch bear the error and the rest go on; what is
-    wrong with the request as a whole is raised (AdaClipError).
+    wrong with the request as a whole is raised (AdaClipError). Without `keep_pixels` a file's
+    pixels are let go as soon as the detector has them.
     """
     waiting: deque[_File] = deque()
     remaining, series = iter(paths), Series(paths)
     failure: str | None = ""
     while failure is not None:
         failure = None
-        images = _read(remaining, waiting, series)
+        images = _read(remaining, waiting, series, keep_pixels)
         try:
-            for detection in detector.stream(images, class_name, batch_size=batch_size):
+            for detection in judge(images):
                 while waiting[0].error is not None:
                     yield waiting.popleft(), None
                 yield waiting.popleft(), detection
@@ -173,7 +236,9 @@ def _outcomes(
             yield dataclasses.replace(file, error=file.error or failure), None
 
 
-def _read(paths: Iterator[Path], waiting: deque[_File], series: Series) -> Iterator[np.ndarray]:
+def _read(
+    paths: Iterator[Path], waiting: deque[_File], series: Series, keep_pixels: bool
+) -> Iterator[np.ndarray]:
     """Yield the images that can be read and leave word of every file in `waiting`."""
     for path in paths:
         try:
@@ -181,7 +246,8 @@ def _read(paths: Iterator[Path], waiting: deque[_File], series: Series) -> Itera
         except ImageError as error:
             waiting.append(_File(path, error=str(error)))
             continue
-        waiting.append(_File(path, pixels=image.pixels, notes=image.notes))
+        kept = image.pixels if keep_pixels else None
+        waiting.append(_File(path, pixels=kept, notes=image.notes))
         yield image.pixels
 
 
@@ -189,7 +255,7 @@ def _record(
     file: _File, detection: Detection | None, threshold: Threshold, out: OutputFolder | None
 ) -> dict[str, Any]:
     """The JSON line of one image; "notes" is there only when there is something to note."""
-    if detection is None or file.pixels is None:
+    if detection is None:
         return {"image": str(file.path), "error": file.error or "the detector gave no result"}
     record: dict[str, Any] = {
         "image": str(file.path),
@@ -201,10 +267,13 @@ def _record(
         "checkpoint": detection.checkpoint,
         "seconds": float(detection.seconds),
     }
+    if detection.compared_with is not None:
+        record["compared_with"] = detection.compared_with
     if out is not None:
         try:
-            record |= out.save(file.path, file.pixels, detection)
-        except StoreError as error:
+            pixels = load_image(file.path).pixels if file.pixels is None else file.pixels
+            record |= out.save(file.path, pixels, detection)
+        except (StoreError, ImageError) as error:
             return {"image": str(file.path), "error": str(error)}
     notes = [*file.notes, *detection.notes]
     return record | {"notes": notes} if notes else record
@@ -219,7 +288,8 @@ def _table_row(record: dict[str, Any]) -> str:
     return f"{record['verdict']:<9}  {score:6.4f}  {threshold:9.4f}  {name}{notes}"
 
 
-def _summary(counts: Counter[str]) -> str:
+def _summary(counts: Counter[str], compared: Collection[str]) -> str:
     kinds = [*map(str, reversed(Verdict)), "failed"]
     parts = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
-    return f"{counts.total()} image{'s' if counts.total() != 1 else ''}: {parts}"
+    how = f", compared with {', '.join(sorted(compared))}" if compared else ""
+    return f"{counts.total()} image{'s' if counts.total() != 1 else ''}: {parts}{how}"

@@ -11,7 +11,8 @@ their pixels, so that their order does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,25 +80,36 @@ def compared_with_others(
     )
 
 
-def stream_all(features: Sequence[Features], device: torch.device) -> Iterator[Detection]:
-    """The detections of a batch, in order; see `compare_all`."""
+Run = Callable[..., Any]
+
+
+def stream_all(features: Sequence[Features], device: torch.device, run: Run) -> Iterator[Detection]:
+    """The detections of a batch, in order; below LEAST_BATCH different pictures the zero-shot ones.
+
+    `run(function, *arguments)` computes a step where the device allows it; between the steps of
+    two pictures others have their turn.
+    """
     if len({each.picture for each in features}) < LEAST_BATCH:
         yield from (each.detection for each in features)
         return
-    bank = bank_of(features, device)
-    found = [compared_with_others(views(each, device), bank, each.picture) for each in features]
+    bank = run(bank_of, features, device)
+    found = [run(compared_picture, each, bank, device) for each in features]
     calibration = calibrate_batch(features, found)
     what = f"{len(features) - 1} others"
     for each, result in zip(features, found, strict=True):
         yield detection_of(each, result, calibration, what)
 
 
-def compare_all(features: Sequence[Features], device: torch.device) -> list[Detection]:
-    """The detections of pictures compared with each other, in order.
+def compared_picture(
+    each: Features, bank: dict[str, list[Tensor]], device: torch.device
+) -> Compared:
+    """One picture of a batch compared with the others of the bank."""
+    return compared_with_others(views(each, device), bank, each.picture)
 
-    Below LEAST_BATCH different pictures these are the zero-shot ones.
-    """
-    return list(stream_all(features, device))
+
+def compare_all(features: Sequence[Features], device: torch.device) -> list[Detection]:
+    """The detections of pictures compared with each other, all at once."""
+    return list(stream_all(features, device, lambda step, *given: step(*given)))
 
 
 def calibrate_batch(features: Sequence[Features], found: Sequence[Compared]) -> Calibration:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from adaclip.comparing.features import Features
-from adaclip.comparing.mutual import compare_all
+from adaclip.comparing.mutual import stream_all
 from adaclip.comparing.references import Pose, References, make_references, score_all
 from adaclip.comparing.store import FeatureStore
 from adaclip.data.images import as_pixels
@@ -78,15 +78,26 @@ class Comparing:
         Below LEAST_BATCH pictures each keeps its zero-shot detection. The order of the pictures
         does not matter.
         """
-        return self._owner.run(compare_all, features, self._owner.torch_device)
+        return list(stream_all(features, self._owner.torch_device, self._owner.run))
+
+    def stream_batch(
+        self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
+    ) -> Iterator[Detection]:
+        """Yield detections that come of comparing many images of one object with each other.
+
+        All images are taken, one by one, before the first detection comes. Memory holds the
+        features of about a hundred of them, a file those of the rest. Arguments and errors as of
+        `Detector.stream`; StoreError when the disk is full.
+        """
+        return self._batch(self.stream_features(images, class_name, batch_size=batch_size))
+
+    def _batch(self, each: Iterator[Features]) -> Iterator[Detection]:
+        with FeatureStore() as store:
+            kept = [store.keep(features) for features in each]
+            yield from stream_all(kept, self._owner.torch_device, self._owner.run)
 
     def detect_batch(
         self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
     ) -> list[Detection]:
-        """Detect anomalies in many images of one object by comparing them with each other.
-
-        Takes images only as they are needed. Arguments and errors as of `Detector.stream`.
-        """
-        each = self.stream_features(images, class_name, batch_size=batch_size)
-        with FeatureStore() as store:
-            return self.compare([store.keep(features) for features in each])
+        """Detect anomalies in images of one object by comparing them; see `stream_batch`."""
+        return list(self.stream_batch(images, class_name, batch_size=batch_size))
