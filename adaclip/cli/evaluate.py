@@ -21,6 +21,8 @@ from adaclip.storage.folders import runs_home
 if TYPE_CHECKING:  # the help text is to come at once
     from adaclip.data.samples import Sample
     from adaclip.detecting.detector import Detector
+    from adaclip.evaluating.protocols import Protocol
+    from adaclip.evaluating.sources import ImageSource
     from adaclip.runs import RunResults, RunWriter
 
 _MOST_ERRORS = 10
@@ -107,12 +109,37 @@ def _add_how(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="images at a time (default: the engine chooses)",
     )
+    add(
+        "--references",
+        type=positive,
+        metavar="K",
+        default=argparse.SUPPRESS,
+        help="compare with K normal pictures of each class, of the train split or else of the test "
+        "split and then left out; a protocol of its own",
+    )
+    add(
+        "--seeds",
+        type=positive,
+        metavar="S",
+        default=argparse.SUPPRESS,
+        help="with --references: S draws, a run each, and their mean and deviation (default: 3)",
+    )
+    add(
+        "--batch",
+        action="store_true",
+        help="compare the pictures of each class with each other; a protocol of its own",
+    )
     add_format(parser, "a table of classes, or the results as JSON")
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     from adaclip.checkpoints.catalogue import find
 
+    references = getattr(arguments, "references", 0)
+    if arguments.batch and references:
+        raise InputError("--batch and --references are two protocols; choose one of them")
+    if "seeds" in arguments and not references:
+        raise InputError("--seeds draws references; name how many with --references")
     samples, notes = _samples(arguments)
     # Before torch is imported: what is wrong with the checkpoint is said at once.
     info = find(arguments.checkpoint)
@@ -122,7 +149,69 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
         folder = runs_home() / folder_name(f"{samples[0].dataset}-{info.id}")
     from adaclip.detecting.detector import load_detector
-    from adaclip.evaluating.evaluator import limit_samples, open_run
+    from adaclip.evaluating.evaluator import limit_samples
+
+    samples = limit_samples(samples, getattr(arguments, "limit", None))
+    detector = load_detector(
+        arguments.checkpoint, device=arguments.device, precision=arguments.precision
+    )
+    if references:
+        return _evaluate_references(arguments, detector, samples, notes, folder)
+    if not arguments.batch:
+        return _one_run(arguments, detector, samples, notes, folder, None)[0]
+    from adaclip.evaluating.protocols import BatchProtocol
+
+    own = folder if "out" in arguments else folder.with_name(f"{folder.name}-batch")
+    return _one_run(arguments, detector, samples, notes, own, BatchProtocol(detector))[0]
+
+
+def _evaluate_references(
+    arguments: argparse.Namespace,
+    detector: Detector,
+    samples: Sequence[Sample],
+    notes: Sequence[str],
+    folder: Path,
+) -> int:
+    """A run for each draw of references; the model sees each image once."""
+    from adaclip.comparing.store import FeatureStore
+    from adaclip.evaluating.protocols import (
+        FeatureCache,
+        ReferenceProtocol,
+        draw_references,
+        train_samples,
+    )
+
+    count, synthetic = arguments.references, arguments.data == SYNTHETIC_KEY
+    root, dataset = Path(arguments.data), getattr(arguments, "dataset", None)
+    train = [] if synthetic else train_samples(root, dataset)
+    results, worst = [], 0
+    with FeatureStore() as store:
+        cache = FeatureCache(detector, store)
+        for seed in range(getattr(arguments, "seeds", 3)):
+            kept, drawn = draw_references(samples, train, count, seed)
+            source = _source(synthetic, [*samples, *train])
+            protocol = ReferenceProtocol(detector, cache, drawn, count, seed, source)
+            own = folder.with_name(f"{folder.name}-{count}-references-seed-{seed}")
+            code, found = _one_run(arguments, detector, kept, notes, own, protocol)
+            worst = max(worst, code)
+            if found is None:
+                return code
+            results.append(found)
+    for line in evaluate_table.over_seeds(results):
+        write(line, sys.stderr if arguments.format == "json" else sys.stdout)
+    return worst
+
+
+def _one_run(
+    arguments: argparse.Namespace,
+    detector: Detector,
+    samples: Sequence[Sample],
+    notes: Sequence[str],
+    folder: Path,
+    protocol: Protocol | None,
+) -> tuple[int, RunResults | None]:
+    """Evaluate into one folder; the exit code, and the results unless interrupted."""
+    from adaclip.evaluating.evaluator import open_run
 
     config = EvaluateConfig(
         class_name=getattr(arguments, "class_name", None),
@@ -130,10 +219,6 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         resolution=arguments.resolution,
         ranked_by=arguments.ranked_by,
         keep_maps=arguments.keep_maps,
-    )
-    samples = limit_samples(samples, config.limit)
-    detector = load_detector(
-        arguments.checkpoint, device=arguments.device, precision=arguments.precision
     )
     synthetic = arguments.data == SYNTHETIC_KEY
     with open_run(
@@ -146,25 +231,34 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         resume=arguments.resume,
         command=_command(arguments),
         notes=notes,
+        protocol=protocol,
     ) as writer:
         if writer.header.leak:
             write(f"adaclip: note: {writer.header.leak}", sys.stderr)
         for warning in writer.header.warnings:
             write(f"adaclip: warning: {warning}", sys.stderr)
-        results = _run(detector, samples, writer, synthetic)
+        results = _run(detector, samples, writer, _source(synthetic, samples), protocol)
         if results is None:
-            return 130
-    return _report(results, folder, arguments.format, writer.errors)
+            return 130, None
+    return _report(results, folder, arguments.format, writer.errors), results
+
+
+def _source(synthetic: bool, samples: Sequence[Sample]) -> ImageSource:
+    from adaclip.evaluating.sources import FileSource, SyntheticSource
+
+    return SyntheticSource() if synthetic else FileSource(samples)
 
 
 def _run(
-    detector: Detector, samples: Sequence[Sample], writer: RunWriter, synthetic: bool
+    detector: Detector,
+    samples: Sequence[Sample],
+    writer: RunWriter,
+    source: ImageSource,
+    protocol: Protocol | None,
 ) -> RunResults | None:
     """Evaluate with a progress bar; None when interrupted."""
     from adaclip.evaluating.evaluator import evaluate
-    from adaclip.evaluating.sources import FileSource, SyntheticSource
 
-    source = SyntheticSource() if synthetic else FileSource(samples)
     total = len(samples)
     with progress_bar(total=total, unit="image") as bar:
 
@@ -172,7 +266,9 @@ def _run(
             bar.update(done - bar.n)
 
         try:
-            return evaluate(detector, samples, writer, source=source, progress=show)
+            return evaluate(
+                detector, samples, writer, source=source, progress=show, protocol=protocol
+            )
         except KeyboardInterrupt:
             write(
                 f"adaclip: interrupted, {bar.n} of {total} images done; the same command with "

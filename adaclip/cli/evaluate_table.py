@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from adaclip.text import printable
@@ -22,6 +23,15 @@ _COLUMNS = (
     ("normal", "alarm", "", "false_alarm_rate"),
     ("", "+review", "", "review_rate"),
     ("anom.", "found", "", "detection_rate"),
+)
+# Title, level, metric of what is averaged over draws of references.
+_OVER_SEEDS = (
+    ("image AUROC", "image", "auroc"),
+    ("image AP", "image", "average_precision"),
+    ("pixel AUROC", "pixel", "auroc"),
+    ("AUPRO", "pixel", "aupro"),
+    ("normal pictures alarm", "", "false_alarm_rate"),
+    ("anomalous ones found", "", "detection_rate"),
 )
 _WIDTH = 7
 # Percentage points from which the other way of ranking is worth a line.
@@ -49,6 +59,24 @@ def lines(results: RunResults) -> Iterator[str]:
     yield f"{'mean':<{width}}  {'':>13}  {_values(mean)}"
     yield ""
     yield from map(printable, _notes(results))
+
+
+def over_seeds(results: Sequence[RunResults]) -> Iterator[str]:
+    """The mean and the deviation of several draws of references, in per cent."""
+    yield ""
+    yield f"mean of {len(results)} draws of references, and their standard deviation"
+    for title, level, metric in _OVER_SEEDS:
+        values = [
+            one.mean.value(level, metric) if level else getattr(one.mean, metric) for one in results
+        ]
+        defined = [value for value in values if value is not None]
+        if len(defined) < len(values):
+            yield f"{title:<22}  {_per_cent(None):>5}"
+            continue
+        mean = math.fsum(defined) / len(defined)
+        spread = math.sqrt(math.fsum((v - mean) ** 2 for v in defined) / max(1, len(defined) - 1))
+        deviation = f"{100 * spread:.1f}" if len(defined) > 1 else _per_cent(None)
+        yield f"{title:<22}  {_per_cent(mean):>5}  +- {deviation}"
 
 
 def _values(entry: Summary) -> str:

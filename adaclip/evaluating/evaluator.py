@@ -24,6 +24,7 @@ from adaclip.data.registry import spoken
 from adaclip.data.samples import Sample
 from adaclip.errors import AdaClipError, ImageError, InputError
 from adaclip.evaluating.header import new_header, utc_now
+from adaclip.evaluating.protocols import Protocol
 from adaclip.evaluating.sources import FileSource, ImageSource
 from adaclip.evaluating.tally import ClassTally, Judged
 from adaclip.metrics.contours import peak_on_contour
@@ -74,6 +75,7 @@ def open_run(
     resume: bool = False,
     command: str | None = None,
     notes: Sequence[str] = (),
+    protocol: Protocol | None = None,
 ) -> RunWriter:
     """Start a run in `folder`, or resume the one there; the caller closes it.
 
@@ -82,6 +84,7 @@ def open_run(
         data_root: what their `rel_path` is relative to; None for the drawn images.
         batch_size: by default what suits the device; overrides the one of `config`.
         notes: what was guessed when the images were found; recorded among the warnings.
+        protocol: how images are judged; None is zero-shot.
 
     Raises StoreError (see `RunWriter`), InputError for no images at all.
     """
@@ -100,6 +103,7 @@ def open_run(
         data_root=data_root,
         command=command,
         notes=notes,
+        protocol=protocol,
     )
     return RunWriter(folder, header, resume=resume)
 
@@ -112,6 +116,7 @@ def evaluate(
     source: ImageSource | None = None,
     stop: Callable[[], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    protocol: Protocol | None = None,
 ) -> RunResults:
     """Judge the images that a run lacks, then measure; the results as written.
 
@@ -123,6 +128,7 @@ def evaluate(
         source: reads images and masks; by default from files.
         stop: asked before each batch; when true, the results so far (not complete) are returned.
         progress: told after each batch how many images of how many are done.
+        protocol: the one that the run was opened with.
 
     Raises:
         InputError: the class name or batch size cannot be used.
@@ -130,9 +136,8 @@ def evaluate(
     """
     if writer.complete:
         return read_run(writer.folder).results
-    return _Evaluation(
-        detector, samples, writer, source or FileSource(samples), stop, progress
-    ).run()
+    where = source or FileSource(samples)
+    return _Evaluation(detector, samples, writer, where, stop, progress, protocol).run()
 
 
 # (index, sample) of images of one class that are judged together.
@@ -156,6 +161,7 @@ class _Evaluation:
     source: ImageSource
     stop: Callable[[], bool] | None
     progress: Callable[[int, int], None] | None
+    protocol: Protocol | None = None
 
     def run(self) -> RunResults:
         waiting = [batch for batch in self._batches() if not self._is_done(batch)]
@@ -178,12 +184,13 @@ class _Evaluation:
         return EvaluateConfig(**{key: settings[key] for key in names})
 
     def _batches(self) -> Iterator[_Batch]:
-        """Images of one class, `batch_size` at a time."""
+        """Images of one class, `batch_size` at a time or as the protocol asks for them."""
         by_class: dict[str, list[tuple[int, Sample]]] = defaultdict(list)
         for index, sample in enumerate(self.samples):
             by_class[sample.class_name].append((index, sample))
-        size = self._config.batch_size
+        whole = self.protocol is not None and self.protocol.whole_class
         for members in by_class.values():
+            size = len(members) if whole else self._config.batch_size
             for start in range(0, len(members), size):
                 yield members[start : start + size]
 
@@ -214,8 +221,7 @@ class _Evaluation:
     def _judge(self, batch: _Batch, pictures: _Pictures) -> list[Row]:
         """The rows of a batch; what the metrics need of its images is stored on the way."""
         images, masks = pictures.images, pictures.masks
-        prompt = self._prompt(batch[0][1].class_name)
-        detections, failures = _detect(self.detector, images, prompt)
+        detections, failures = self._detect(batch[0][1].class_name, images)
         errors = pictures.errors | failures
         return [
             _failed(sample, errors[index])
@@ -223,6 +229,35 @@ class _Evaluation:
             else self._row(index, sample, images[index], masks[index], detections[index])
             for index, sample in batch
         ]
+
+    def _detect(
+        self, class_name: str, images: dict[int, np.ndarray]
+    ) -> tuple[dict[int, Detection], dict[int, str]]:
+        """Detections and errors by index. A batch that fails is tried again one by one."""
+        if not images:
+            return {}, {}
+        whole = self.protocol is not None and self.protocol.whole_class
+        try:
+            found = self._detections(class_name, list(images.values()))
+            return dict(zip(images, found, strict=True)), {}
+        except AdaClipError as error:
+            if isinstance(error, InputError) and not isinstance(error, ImageError):
+                raise
+            if len(images) == 1 or whole:  # alone they would be judged in another way
+                return {}, dict.fromkeys(images, printable(str(error)))
+        detections: dict[int, Detection] = {}
+        errors: dict[int, str] = {}
+        for index, pixels in images.items():
+            alone, failure = self._detect(class_name, {index: pixels})
+            detections |= alone
+            errors |= failure
+        return detections, errors
+
+    def _detections(self, class_name: str, images: list[np.ndarray]) -> list[Detection]:
+        prompt = self._prompt(class_name)
+        if self.protocol is not None:
+            return self.protocol.judge(class_name, images, prompt)
+        return self.detector.detect(images, prompt, batch_size=len(images))
 
     def _row(
         self,
@@ -332,29 +367,6 @@ class _Evaluation:
     def _tell(self, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(done, total)
-
-
-def _detect(
-    detector: Detector, images: dict[int, np.ndarray], prompt: str
-) -> tuple[dict[int, Detection], dict[int, str]]:
-    """Detections and errors by index. A batch that fails is tried again one by one."""
-    if not images:
-        return {}, {}
-    try:
-        found = detector.detect(list(images.values()), prompt, batch_size=len(images))
-        return dict(zip(images, found, strict=True)), {}
-    except AdaClipError as error:
-        if isinstance(error, InputError) and not isinstance(error, ImageError):
-            raise
-        if len(images) == 1:
-            return {}, dict.fromkeys(images, printable(str(error)))
-    detections: dict[int, Detection] = {}
-    errors: dict[int, str] = {}
-    for index, pixels in images.items():
-        alone, failure = _detect(detector, {index: pixels}, prompt)
-        detections |= alone
-        errors |= failure
-    return detections, errors
 
 
 def _failed(sample: Sample, error: str | None) -> Row:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adaclip import __version__
 from adaclip.checkpoints.catalogue import find
@@ -21,6 +21,7 @@ from adaclip.data.cards import SYNTHETIC_KEY
 from adaclip.data.mask_doubts import doubts_of
 from adaclip.data.registry import dataset_name
 from adaclip.errors import CheckpointError
+from adaclip.evaluating.protocols import Protocol
 from adaclip.runs.records import RunResults
 from adaclip.storage.atomic import recorded_sha256, sha256_of
 from adaclip.text import printable
@@ -31,8 +32,9 @@ if TYPE_CHECKING:  # the engine loads torch
     from adaclip.detecting.detector import Detector
 
 _PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
-_PROTOCOL = (
-    "Zero-shot on the test split; metrics per class, then the mean over the classes where a metric "
+_ZERO_SHOT = "Zero-shot on the test split."
+_METRICS = (
+    "Metrics per class, then the mean over the classes where a metric "
     "is defined. Masks: pixels above 0 unless the dataset says otherwise. AUPRO: up to a "
     "false-positive rate of 0.3, regions of 8 neighbours. Max-F1 over all thresholds."
 )
@@ -47,15 +49,18 @@ def new_header(
     data_root: Path | None,
     command: str | None = None,
     notes: Sequence[str] = (),
+    protocol: Protocol | None = None,
 ) -> RunResults:
     """The head of `results.json`; with `data_root` None for the drawn images.
+
+    `protocol` None is zero-shot.
 
     Hashes the weights if nobody has yet. Raises CheckpointError when they cannot be read.
     """
     info = detector.info
     dataset = samples[0].dataset
     digest = weights_sha256(info)
-    settings = {
+    settings: dict[str, Any] = {
         "dataset": dataset,
         "checkpoint": info.id,
         "checkpoint_sha256": digest,
@@ -64,9 +69,14 @@ def new_header(
         "images": len(samples),
         "images_sha256": _digest(samples),
     }
+    extra: dict[str, Any] = {"batch_size": config.batch_size, "versions": versions()}
+    if protocol is not None:
+        settings |= protocol.settings()
+        extra["comparison"] = protocol.name
+    way = "" if protocol is None else f", {protocol.name}"
     return RunResults(
         id=run_id,
-        title=f"{info.title} on {dataset_name(dataset)}",
+        title=f"{info.title} on {dataset_name(dataset)}{way}",
         dataset=dataset,
         checkpoint=info.id,
         checkpoint_title=info.title,
@@ -78,17 +88,17 @@ def new_header(
         data_root=SYNTHETIC_KEY if data_root is None else str(data_root),
         resolution=config.resolution,
         ranked_by=config.ranked_by,
-        threshold=info.threshold,
-        map_threshold=info.map_threshold,
+        threshold=info.threshold if protocol is None else protocol.threshold,
+        map_threshold=info.map_threshold if protocol is None else protocol.threshold.value,
         device=detector.device,
         precision=detector.precision,
         machine=f"{detector.describe_device()}; {processor()}",
         commit=commit(),
         command=command,
-        protocol=_PROTOCOL,
+        protocol=f"{_ZERO_SHOT if protocol is None else protocol.words} {_METRICS}",
         size_bytes=info.size_bytes,
         settings=asdict(config) | settings,
-        extra={"batch_size": config.batch_size, "versions": versions()},
+        extra=extra,
     )
 
 

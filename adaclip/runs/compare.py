@@ -304,6 +304,9 @@ def _warnings(
         mine, other = getattr(a, key), getattr(b, key)
         if mine != other:
             said.append(f"Different protocols: {what} {mine} under A, {other} under B.")
+    ways = wording.comparison(a), wording.comparison(b)
+    if ways[0] != ways[1]:
+        said.append(f"Different protocols: {ways[0]} under A, {ways[1]} under B.")
     for name, one in (("A", a), ("B", b)):
         if one.leak:
             said.append(f"{name}: {one.leak}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adaclip.runs.records import RunResults
+
 NA = "n/a"
 
 
@@ -22,3 +24,14 @@ def percent(value: float | None) -> str:
 def images(count: int) -> str:
     """A counted noun."""
     return "1 image" if count == 1 else f"{count:,} images"
+
+
+ZERO_SHOT = "zero-shot"
+
+
+def comparison(results: RunResults) -> str:
+    """How a run's images were judged: "zero-shot", "4 references" or "batch".
+
+    Values of different ones never stand in one column.
+    """
+    return str(results.extra.get("comparison") or ZERO_SHOT)

@@ -100,7 +100,9 @@ FLOOR_ID = "floor"
 def measured_id(run: RunLike) -> str:
     """The same of a run: a column per checkpoint and way of measuring."""
     results = run.results
-    return f"run:{results.checkpoint}|{results.resolution}|{results.ranked_by}"
+    way = wording.comparison(results)
+    compared = "" if way == wording.ZERO_SHOT else f"|{way}"
+    return f"run:{results.checkpoint}|{results.resolution}|{results.ranked_by}{compared}"
 
 
 def undefined_reason(entry: Measures, level: str, metric: str) -> str:

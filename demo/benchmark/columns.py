@@ -190,13 +190,14 @@ class Builder:
 
 def _measured_column(key: str, by_dataset: Mapping[str, RunLike]) -> Column:
     results = max(by_dataset.values(), key=day).results
-    size, rank = results.resolution, results.ranked_by
+    size, rank, way = results.resolution, results.ranked_by, wording.comparison(results)
+    compared = "" if way == wording.ZERO_SHOT else f"{way}, "
     return Column(
         id=key,
         label=results.checkpoint_name,
-        sublabel=f"{'own size' if size == 'native' else f'at {size} px'}, by {rank}",
+        sublabel=f"{compared}{'own size' if size == 'native' else f'at {size} px'}, by {rank}",
         measured=True,
-        protocol="measured",
+        protocol="measured" if way == wording.ZERO_SHOT else way,
     )
 
 

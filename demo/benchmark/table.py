@@ -188,7 +188,11 @@ def _ranked(columns: Sequence[Column]) -> list[int]:
         return []
     alone = protocols <= set(NOT_ZERO_SHOT) and bool(protocols)
     kinds = ("published",) if alone else ("published", "measured")
-    return [at for at, column in enumerate(columns) if column.kind in kinds]
+    return [
+        at
+        for at, column in enumerate(columns)
+        if column.kind in kinds and (not column.measured or column.protocol == "measured")
+    ]
 
 
 def _by_mean(columns: list[Filled], shared: list[str], descending: bool) -> list[Filled]:

@@ -222,9 +222,13 @@ def test_ways_of_measuring_are_not_mixed_in_a_column() -> None:
         mvtec_run("a"),
         mvtec_run("b", resolution="518"),
         mvtec_run("c", ranked_by="probability"),
+        mvtec_run("d", comparison="4 references"),
+        mvtec_run("e", comparison="batch"),
     ]
     table = overview(published(), runs, cards())
-    assert sum(column.measured for column in table.columns) == 3
+    measured = [column for column in table.columns if column.measured]
+    assert len({column.id for column in measured}) == len(measured) == 5
+    assert [c.sublabel.split(",")[0] for c in measured if "|4 ref" in c.id] == ["4 references"]
 
 
 def test_a_limited_run_of_a_folder_without_a_card_is_marked() -> None:
