@@ -31,8 +31,14 @@ LEAST_DISTANCE = 1e-3
 LEAST_MARGIN = 0.05
 # An example is unlike the others from so many spreads on.
 UNLIKE = 4.0
-# Cosine of class tokens below which two pictures hardly show the same object.
-LEAST_LIKENESS = 0.4
+# Another object, where even the median patch is so many times farther than the examples' own are
+# from each other, and far at all.
+FOREIGN_RATIO = 2.5
+LEAST_FOREIGN = 0.2
+LEAST_TWO_FOREIGN = 0.25
+# The spread of normal pictures' zero-shot margins, before any is seen, as a share of that of the
+# patches within a picture: a checkpoint's own scale, measured on normal pictures of `lite`.
+MARGIN_SHARE = 0.55
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,27 +47,35 @@ class Compared:
 
     distances: np.ndarray  # (L,) of each patch to the nearest normal one, mean over the views
     forward: float  # log of the mean of the highest of them
-    backward: float  # log of the same for what the nearest example has and the picture lacks
+    backward: float  # log of the same for what the examples have and the picture lacks
+    typical: float  # the median distance: high where the picture shows something else altogether
+
+
+# A picture against one example: (views, L) distances, and the log of what it lacks of it.
+Against = tuple[Tensor, float]
+
+
+def against(own: Sequence[Tensor], bank: Sequence[Tensor]) -> Against:
+    """A picture's views, (L, D) each, compared with those of one example, (n, D) each."""
+    ways = [both_ways(mine, theirs) for mine, theirs in zip(own, bank, strict=True)]
+    lacking = torch.stack([back for _, back in ways]).mean(dim=0)
+    return torch.stack([there for there, _ in ways]), logarithm(top_mean(lacking))
 
 
 def compared(own: Sequence[Tensor], banks: Sequence[Sequence[Tensor]]) -> Compared:
-    """A picture's views compared with those of several examples.
+    """A picture's views compared with those of several examples."""
+    return together([against(own, bank) for bank in banks])
 
-    Args:
-        own: a tensor (L, D) for each view.
-        banks: for each example the same, (n, D).
-    """
-    forward, backward = [], []
-    for bank in banks:
-        ways = [both_ways(mine, theirs) for mine, theirs in zip(own, bank, strict=True)]
-        forward.append(torch.stack([there for there, _ in ways]))
-        lacking = torch.stack([back for _, back in ways]).mean(dim=0)
-        backward.append(logarithm(top_mean(lacking)))
-    distances = torch.stack(forward).amin(dim=0).mean(dim=0)
+
+def together(found: Sequence[Against]) -> Compared:
+    """What comparisons with one example each say in sum: for each patch the nearest counts."""
+    distances = torch.stack([forward for forward, _ in found]).amin(dim=0).mean(dim=0)
+    backward = sorted(each for _, each in found)
     return Compared(
         distances=distances.cpu().numpy(),
         forward=logarithm(top_mean(distances)),
-        backward=math.fsum(sorted(backward)) / len(backward),
+        backward=math.fsum(backward) / len(backward),
+        typical=float(distances.median()),
     )
 
 
@@ -101,8 +115,9 @@ def calibrate(
     if single:
         rows = [tuple(math.fsum(column) / len(column) for column in zip(*rows, strict=True))]
     columns = list(zip(*rows, strict=True))
+    priors = (*PRIOR_SPREADS, margin_prior(shown))
     first, second, third = (
-        shrunk(column, prior) for column, prior in zip(columns, PRIOR_SPREADS, strict=True)
+        shrunk(column, prior) for column, prior in zip(columns, priors, strict=True)
     )
     normals = (first, second, third)
     sums = [joined(row, normals) for row in rows]
@@ -123,13 +138,15 @@ def calibrate(
         threshold=threshold,
         review_band=threshold - quantile(sums, REVIEW_PASSED),
         map_threshold=max(tops),
+        foreign=foreign_from([widened * one.typical for one in found]),
         source=(
             "1 good example, other views of it"
             if single
             else f"{len(examples)} good examples, leave-one-out"
         ),
     )
-    return calibration, _unlike(names, examples, columns[0])
+    typical = [] if single else [one.typical for one in found]
+    return calibration, _unlike(names, columns[0], typical)
 
 
 def patch_normals(
@@ -144,21 +161,34 @@ def patch_normals(
     return both[0], both[1]
 
 
+def margin_prior(shown: Sequence[Tokens]) -> float:
+    """What normal pictures' zero-shot margins may spread by, as far as their patches tell."""
+    spreads = sorted(float(each.patch_margins.astype(np.float64).std()) for each in shown)
+    return MARGIN_SHARE * (math.fsum(spreads) / len(spreads)) + LEAST_MARGIN
+
+
+def foreign_from(typical: Sequence[float]) -> float:
+    """The median distance from which a picture shows another object than those with `typical`."""
+    return max(LEAST_FOREIGN, FOREIGN_RATIO * float(np.median(typical)))
+
+
 def _unlike(
-    names: Sequence[str], examples: Sequence[Tokens], distances: Sequence[float]
+    names: Sequence[str], distances: Sequence[float], typical: Sequence[float]
 ) -> tuple[str, ...]:
-    """A sentence for each example that is unlike the others, or of another object."""
+    """A sentence for each example that is unlike the others, or of another object.
+
+    Of two examples neither can be said to be the one that does not fit.
+    """
     notes = []
-    tokens = np.stack([each.class_token for each in examples]).astype(np.float64)
-    likeness = tokens @ tokens.T
     for number, name in enumerate(names):
-        others = [i for i in range(len(names)) if i != number]
-        if not others:
+        others = [i for i in range(len(typical)) if i != number]
+        if len(others) < 2:
+            if len(others) == 1 and number == 0 and min(typical) >= LEAST_TWO_FOREIGN:
+                notes.append(f"{names[0]} and {names[1]} hardly show the same object")
             continue
-        alike = float(np.median(likeness[number, others]))
         rest = shrunk([distances[i] for i in others], PRIOR_SPREADS[0])
-        if alike < LEAST_LIKENESS:
+        if typical[number] >= foreign_from([typical[i] for i in others]):
             notes.append(f"{name} seems to show another object than the other good examples")
-        elif len(others) > 1 and rest(distances[number]) > UNLIKE:
+        elif rest(distances[number]) > UNLIKE:
             notes.append(f"{name} is unlike the other good examples: is it without a defect?")
     return tuple(notes)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-# What is known of spreads before a picture is seen (of log distances both ways, of zero-shot
-# margins, of their sum), worth so many pictures. Measured on normal pictures of many objects.
-PRIOR_SPREADS = (0.12, 0.12, 1.0)
+# What is known of spreads before a picture is seen, of log distances both ways, and how many
+# pictures that knowledge is worth.
+PRIOR_SPREADS = (0.25, 0.25)
 PRIOR_WEIGHT = 4.0
 # Shares of the three in the sum.
 WEIGHTS = (1.0, 0.5, 0.7)
@@ -49,6 +49,7 @@ class Calibration:
     threshold: float  # of the sum
     review_band: float
     map_threshold: float  # of a patch's sum
+    foreign: float  # median distance from which a picture shows another object
     source: str  # what the threshold rests on, in words
 
     def margin(self, values: Sequence[float]) -> float:

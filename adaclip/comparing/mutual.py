@@ -18,7 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adaclip.comparing.calibration import Compared, logarithm, patch_normals
+from adaclip.comparing.calibration import (
+    Compared,
+    foreign_from,
+    logarithm,
+    margin_prior,
+    patch_normals,
+)
 from adaclip.comparing.features import Features, views
 from adaclip.comparing.joining import (
     PASSED,
@@ -34,6 +40,7 @@ from adaclip.comparing.results import detection_of
 from adaclip.comparing.tokens import both_ways, spread_rows, top_mean
 from adaclip.types import Detection
 
+OTHER_OBJECT = "looks unlike the other pictures as a whole: is it the same object?"
 LEAST_BATCH = 8
 BANK_PICTURES = 32
 BANK_PATCHES = 8192
@@ -77,6 +84,7 @@ def compared_with_others(
         distances=distances.cpu().numpy(),
         forward=logarithm(top_mean(distances)),
         backward=float(np.mean(sorted(lacking)[:count])),
+        typical=float(distances.median()),
     )
 
 
@@ -97,7 +105,8 @@ def stream_all(features: Sequence[Features], device: torch.device, run: Run) -> 
     calibration = calibrate_batch(features, found)
     what = f"{len(features) - 1} others"
     for each, result in zip(features, found, strict=True):
-        yield detection_of(each, result, calibration, what)
+        notes = (OTHER_OBJECT,) if result.typical >= calibration.foreign else ()
+        yield detection_of(each, result, calibration, what, notes)
 
 
 def compared_picture(
@@ -123,7 +132,8 @@ def calibrate_batch(features: Sequence[Features], found: Sequence[Compared]) -> 
     ]
     columns = zip(*rows, strict=True)
     first, second, third = (
-        robust(column, prior) for column, prior in zip(columns, PRIOR_SPREADS, strict=True)
+        robust(column, prior)
+        for column, prior in zip(columns, (*PRIOR_SPREADS, margin_prior(features)), strict=True)
     )
     normals = (first, second, third)
     sums = [joined(row, normals) for row in rows]
@@ -151,5 +161,6 @@ def calibrate_batch(features: Sequence[Features], found: Sequence[Compared]) -> 
         threshold=threshold,
         review_band=threshold - review,
         map_threshold=max(tops),
+        foreign=foreign_from([one.typical for one in found]),
         source=f"this batch of {len(features)}, up to a third of it defective",
     )

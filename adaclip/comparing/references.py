@@ -7,7 +7,8 @@ themselves, each compared with the others. Sources: PatchCore (CVPR 2022), Anoma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from adaclip.comparing.calibration import LEAST_LIKENESS, calibrate, compared
+from adaclip.comparing.calibration import Against, against, calibrate, together
 from adaclip.comparing.features import Features, Tokens, unit_half, views
 from adaclip.comparing.joining import Calibration
 from adaclip.comparing.poses import own_views, pose_varies, turned
@@ -29,8 +30,9 @@ Pose = Literal["auto", "fixed", "turned"]
 # More tell little that these do not, and each takes room and time.
 MAX_REFERENCES = 64
 # Patches of all examples together, for each stage: the time of a comparison goes with them.
-MAX_BANK = 6144
+MAX_BANK = 4096
 
+OTHER_OBJECT = "looks unlike the good examples as a whole: is it the same object?"
 # Of a turned copy.
 COPIED_PATCHES = 256
 
@@ -62,6 +64,19 @@ class References:
     def model(self) -> str:
         """The model whose features the examples are."""
         return self.examples[0].model
+
+    @functools.cached_property
+    def _tensors(self) -> dict[str, list[list[Tensor]]]:
+        return {}
+
+    def tensors(self, device: torch.device) -> list[list[Tensor]]:
+        """The banks on a device, (n, D) fp32 for each example and view; made once."""
+        name = str(device)
+        if name not in self._tensors:
+            self._tensors[name] = [
+                [part.to(device) for part in bank_tensors(bank)] for bank in self.banks
+            ]
+        return self._tensors[name]
 
     def check(self, model: str) -> None:
         """Raise InputError unless the examples' features are of `model`."""
@@ -134,21 +149,39 @@ def assemble(
     )
 
 
+# What is known of pictures and examples already; the caller keeps it between calls.
+Known = MutableMapping[tuple[str, str, int], Against]
+
+
 def score_all(
-    features: Sequence[Features], references: References, device: torch.device
+    features: Sequence[Features],
+    references: References,
+    device: torch.device,
+    known: Known | None = None,
 ) -> list[Detection]:
     """The detections of pictures compared with good examples, in order.
 
+    With `known`, which is added to, a picture is compared only with examples that are new to it.
     Raises InputError when a picture's features are of another model.
     """
-    banks = [[part.to(device) for part in bank_tensors(bank)] for bank in references.banks]
+    known = {} if known is None else known
+    banks = references.tensors(device)
+    plural = "" if len(references) == 1 else "s"
+    what = f"{len(references)} good example{plural}"
     found = []
     for each in features:
         references.check(each.model)
-        result = compared(views(each, device), banks)
-        notes = _object_note(each, references)
-        count = len(references)
-        what = "1 good example" if count == 1 else f"{count} good examples"
+        keys = [
+            (each.picture, example.picture, bank.shape[1])
+            for example, bank in zip(references.examples, references.banks, strict=True)
+        ]
+        missing = [number for number, key in enumerate(keys) if key not in known]
+        own = views(each, device) if missing else []
+        for number in missing:
+            known[keys[number]] = against(own, banks[number])
+        result = together([known[key] for key in keys])
+        foreign = result.typical >= references.calibration.foreign
+        notes = (OTHER_OBJECT,) if foreign else ()
         found.append(detection_of(each, result, references.calibration, what, notes))
     return found
 
@@ -171,15 +204,6 @@ def _bank(shown: Sequence[Tokens], limit: int, device: torch.device) -> np.ndarr
         for stage in range(len(parts[0]))
     ]
     return unit_half(torch.stack([thinned(stage, limit) for stage in stages]))
-
-
-def _object_note(features: Tokens, references: References) -> tuple[str, ...]:
-    """A word when the picture as a whole is like none of the examples."""
-    token = features.class_token.astype(np.float64)
-    likeness = max(float(token @ one.class_token.astype(np.float64)) for one in references.examples)
-    if likeness >= LEAST_LIKENESS:
-        return ()
-    return ("looks unlike the good examples as a whole: is it the same object?",)
 
 
 def _bare(example: Tokens) -> Tokens:

@@ -8,7 +8,13 @@ import numpy as np
 
 from adaclip.comparing.features import Features
 from adaclip.comparing.mutual import stream_all
-from adaclip.comparing.references import Pose, References, make_references, score_all
+from adaclip.comparing.references import (
+    Known,
+    Pose,
+    References,
+    make_references,
+    score_all,
+)
 from adaclip.comparing.store import FeatureStore
 from adaclip.data.images import as_pixels
 from adaclip.detecting.device import Device
@@ -65,12 +71,20 @@ class Comparing:
 
         return make_references(read, pictures, names, pose, self._owner.torch_device)
 
-    def score(self, features: Sequence[Features], references: References) -> list[Detection]:
+    def score(
+        self,
+        features: Sequence[Features],
+        references: References,
+        *,
+        known: Known | None = None,
+    ) -> list[Detection]:
         """Detections by comparing with good examples; the model does not run.
 
-        Raises InputError when the features are of another model than the references.
+        `known` is a dict that the caller keeps between calls: after an example was added, each
+        picture is compared with the new one alone. It holds about 10 KB for each picture and
+        example. Raises InputError when the features are of another model than the references.
         """
-        return self._owner.run(score_all, features, references, self._owner.torch_device)
+        return self._owner.run(score_all, features, references, self._owner.torch_device, known)
 
     def compare(self, features: Sequence[Features]) -> list[Detection]:
         """Detections by comparing pictures of one object with each other; the model does not run.

@@ -184,8 +184,8 @@ class AdaCLIP(nn.Module):
         stage_logits = scoring.patch_logits(patch_tokens, text_features, config.logit_scale)
         patch_rarity = torch.zeros_like(stage_logits[0, ..., 0])
         if config.rarity_weight:
-            frozen = [tokens.detach() for tokens in stage_tokens[: len(config.stage_layers)]]
-            patch_rarity = config.rarity_weight * rarity(frozen)
+            detached = [tokens.detach() for tokens in stage_tokens[: len(config.stage_layers)]]
+            patch_rarity = config.rarity_weight * rarity(detached)
         image_vector, image_rarity = class_token, torch.zeros_like(class_token[:, 0])
         if config.fusion_weight:
             margins = _margins(stage_logits.mean(dim=0)).detach() + patch_rarity

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from adaclip.comparing.calibration import compared
-from adaclip.comparing.features import views
+from adaclip.comparing.features import Features, views
 from adaclip.comparing.files import load_references, save_references
 from adaclip.comparing.joining import quantile, robust, shrunk
 from adaclip.comparing.references import MAX_BANK, References, assemble, score_all
@@ -74,18 +74,29 @@ def test_the_order_of_examples_moves_no_score() -> None:
     assert scores[0] == pytest.approx(scores[1], abs=1e-9)
 
 
+def foreign(seed: int) -> Features:
+    """A picture of something else: the same tokens, their channels elsewhere."""
+    one = features(seed)
+    return replace(one, tokens=np.roll(one.tokens, 5, axis=-1).copy())
+
+
 def test_an_example_with_a_defect_or_of_another_object_is_named() -> None:
     examples = [*(features(seed) for seed in range(4)), features(60, defect=True)]
     names = [*"abcd", "scratched.png"]
     notes = assemble(names, examples, [[] for _ in names], [], CPU).notes
     assert notes == ("scratched.png is unlike the other good examples: is it without a defect?",)
-    other = features(61)
-    foreign = np.roll(-other.class_token, 1)
-    examples[4] = replace(other, class_token=foreign)
+    examples[4] = foreign(61)
     notes = assemble(names, examples, [[] for _ in names], [], CPU).notes
     assert notes == ("scratched.png seems to show another object than the other good examples",)
-    [found] = score_all([replace(features(62), class_token=foreign)], references(4), CPU)
-    assert any("same object" in note for note in found.notes)
+    two = assemble(["a", "b"], [features(0), foreign(1)], [[], []], [], CPU)
+    assert two.notes == ("a and b hardly show the same object",)
+    assert references(2).notes == ()
+
+
+def test_a_picture_of_another_object_says_so() -> None:
+    other, same = score_all([foreign(62), features(63)], references(4), CPU)
+    assert any("same object" in note for note in other.notes)
+    assert same.notes == ()
 
 
 def test_banks_are_bounded_however_many_examples() -> None:
@@ -93,6 +104,17 @@ def test_banks_are_bounded_however_many_examples() -> None:
     total = sum(bank.shape[1] for bank in many.banks)
     assert total <= MAX_BANK
     assert {bank.dtype for bank in many.banks} == {np.dtype(np.float16)}
+
+
+def test_what_is_known_is_not_computed_again_and_changes_nothing() -> None:
+    pictures, known = [features(seed) for seed in (50, 51)], {}
+    score_all(pictures, references(3), CPU, known)
+    before = set(known)
+    again = score_all(pictures, references(4), CPU, known)
+    assert len(before) == 6
+    assert len(set(known) - before) == 2
+    for one, other in zip(again, score_all(pictures, references(4), CPU), strict=True):
+        assert one.anomaly_margin == other.anomaly_margin
 
 
 def test_a_file_gives_back_the_same_bits(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.tiny import write_tiny
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
     """Like `lite`: images keep their size and aspect, no prompts in the image encoder."""
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    write_tiny(path, least_image_size=28, prompted_encoders="text")
+    write_tiny(path, least_image_size=28, prompted_encoders="text", rarity_weight=1.0)
     return load_detector(path, device="cpu", precision="fp32")
 
 
