@@ -112,15 +112,15 @@ def calibrate(
         )
         for one, each in zip(found, shown, strict=True)
     ]
-    if single:
-        rows = [tuple(math.fsum(column) / len(column) for column in zip(*rows, strict=True))]
     columns = list(zip(*rows, strict=True))
+    if single:
+        columns = [(math.fsum(column) / len(column),) for column in columns]
     priors = (*PRIOR_SPREADS, margin_prior(shown))
     first, second, third = (
         shrunk(column, prior) for column, prior in zip(columns, priors, strict=True)
     )
     normals = (first, second, third)
-    sums = [joined(row, normals) for row in rows]
+    sums = [joined(row, normals) for row in zip(*columns, strict=True)]
     threshold = quantile(sums, PASSED)
     patches = patch_normals(
         [widened * one.distances for one in found], [each.patch_margins for each in shown]

@@ -31,7 +31,10 @@ def detection_of(
     size = alone.model_margin_map.shape
     distances = up_sampled(found.distances, features.grid, size)
     margins = calibration.patch_margins(distances, np.asarray(alone.model_margin_map))
-    maps = (margins, sigmoid(margins.astype(np.float64)).astype(np.float32))
+    maps: tuple[np.ndarray, np.ndarray] = (
+        margins,
+        sigmoid(margins.astype(np.float64)).astype(np.float32),
+    )
     for each in maps:
         each.flags.writeable = False
     return dataclasses.replace(

@@ -327,7 +327,7 @@ class Detector(Comparing):
             probabilities=scoring.smooth(margin.sigmoid(), sigma).cpu(),
             image_margins=torch.stack([each.image_margin for each in outputs]).mean(dim=0).cpu(),
             patch_margins=torch.stack([each.patch_margins for each in outputs]).mean(dim=0),
-            tokens=torch.stack(outputs[0].frozen.stages, dim=1),
+            tokens=self._first.compared_tokens(outputs[0].frozen),
             class_tokens=outputs[0].frozen.class_token,
         )
 

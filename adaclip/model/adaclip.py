@@ -226,6 +226,13 @@ class AdaCLIP(nn.Module):
                 stages.append(x[:, 1:])
         return FrozenTokens(stages=tuple(stages), class_token=self._read_class_token(x))
 
+    def compared_tokens(self, frozen: FrozenTokens) -> Tensor:
+        """(B, stages, L, Dv): what pictures are compared by; the last block's after its norm."""
+        stages, visual = list(frozen.stages), self.clip.visual
+        if self.config.stage_layers[-1] == len(visual.transformer.resblocks):
+            stages[-1] = visual.ln_post(stages[-1])
+        return torch.stack(stages, dim=1)
+
     def encode_image(
         self, images: Tensor, first_pass: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
