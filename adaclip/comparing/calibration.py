@@ -125,28 +125,41 @@ def calibrate(
     patches = patch_normals(
         [widened * one.distances for one in found], [each.patch_margins for each in shown]
     )
-    tops = [
-        top_mean(
-            torch.from_numpy(patch_sums(widened * one.distances, each.patch_margins, *patches))
-        )
-        for one, each in zip(found, shown, strict=True)
-    ]
     calibration = Calibration(
         values=normals,
         patch_distance=patches[0],
         patch_margin=patches[1],
         threshold=threshold,
         review_band=threshold - quantile(sums, REVIEW_PASSED),
-        map_threshold=max(tops),
+        map_threshold=_highest(found, shown, patches, widened),
         foreign=foreign_from([widened * one.typical for one in found]),
-        source=(
-            "1 good example, other views of it"
-            if single
-            else f"{len(examples)} good examples, leave-one-out"
-        ),
+        source=_source(len(examples)),
     )
     typical = [] if single else [one.typical for one in found]
     return calibration, _unlike(names, columns[0], typical)
+
+
+def _highest(
+    found: Sequence[Compared],
+    shown: Sequence[Tokens],
+    patches: tuple[Normal, Normal],
+    widened: float,
+) -> float:
+    """The most suspicious normal picture's mean of its highest patches, in joined values."""
+    sums = (
+        patch_sums(widened * one.distances, each.patch_margins, *patches)
+        for one, each in zip(found, shown, strict=True)
+    )
+    return max(top_mean(torch.from_numpy(each)) for each in sums)
+
+
+def _source(count: int) -> str:
+    """What a threshold rests on, in words."""
+    return (
+        "1 good example, other views of it"
+        if count == 1
+        else f"{count} good examples, leave-one-out"
+    )
 
 
 def patch_normals(
