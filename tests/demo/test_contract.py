@@ -26,8 +26,12 @@ def in_markup(text: str) -> set[str]:
 def read_in_scripts(text: str) -> set[str]:
     """Names that scripts ask for: in selectors, as `dataset.name`, destructured from a dataset."""
     found = in_markup(text) | {dashed(n) for n in re.findall(r"dataset\??\.([a-zA-Z]+)", text)}
-    for names in re.findall(r"\{([^{}]*)\}\s*=\s*[\w.?$()\"'# -]*dataset\b", text):
-        found |= {dashed(n.strip()) for n in re.findall(r"(\w+)\s*(?:[:=][^,]*)?(?:,|$)", names)}
+    for names in re.findall(r"\{([^{}]*)\} = [^;\n]*dataset;", text):
+        found |= {
+            dashed(name) for name in re.findall(r"(\w+)(?::[^,]*|\s*=[^,]*)?\s*(?:,|$)", names)
+        }
+    for alias in re.findall(r"(\w+) = [^;\n{}]*dataset;", text):
+        found |= {dashed(name) for name in re.findall(rf"\b{alias}\.([a-zA-Z]+)", text)}
     return found
 
 
