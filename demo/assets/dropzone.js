@@ -5,9 +5,28 @@ const note = element.querySelector(".drop-note");
 const view = element.querySelector(".camera-view");
 const say = (text) => { note.textContent = text; face.classList.toggle("told", !!text); };
 
+// Detect pressed while pictures are on their way is pressed once they are on the stage.
+let expected = false;
+let pressed = false;
+element.closest("#setup").addEventListener("click", (event) => {
+  if (!expected || !event.target.closest("#detect")) return;
+  event.stopPropagation();
+  pressed = true;
+}, true);
+function arrived() {
+  expected = false;
+  if (pressed) { pressed = false; window.dom.press("detect"); }
+}
+function expectOnStage() {
+  const settle = () => { observer.disconnect(); clearTimeout(timer); arrived(); };
+  const observer = window.dom.observe(document.getElementById("position"), settle);
+  const timer = setTimeout(settle, 5000);  // the same pictures again change nothing on the stage
+}
+
 async function send(files) {
   files = [...files].filter((file) => file.size >= 0);
   if (!files.length) return;
+  expected = true;
   face.classList.add("sending");
   const sent = [];
   const refused = [];
@@ -22,7 +41,9 @@ async function send(files) {
   }
   face.classList.remove("sending");
   say(refused.length ? `Not uploaded: ${refused.join("; ")}` : "");
-  if (sent.length) trigger("upload", { files: sent });
+  if (!sent.length) return arrived();
+  expectOnStage();
+  trigger("upload", { files: sent });
 }
 
 element.addEventListener("change", (event) => {

@@ -164,6 +164,14 @@ def test_pictures_can_be_dropped_anywhere_and_pasted(open_page, picture):
         page.wait_for_selector(f"#position .name:text-is('{kind}.png')")
 
 
+def test_detect_pressed_before_the_pictures_are_there_waits_for_them(open_page, picture):
+    page = open_page()
+    page.set_input_files("#drop input[type=file]", [str(picture()), str(picture("more.png"))])
+    page.click("#detect")
+    page.wait_for_selector("#verdict .score")
+    assert page.locator("#verdict .chip").is_visible()
+
+
 def test_a_portrait_is_shown_whole(open_page, tmp_path):
     page = open_page()
     path = tmp_path / "tall.png"
