@@ -17,10 +17,14 @@ function arrived() {
   expected = false;
   if (pressed) { pressed = false; window.dom.press("detect"); }
 }
-function expectOnStage() {
-  const settle = () => { observer.disconnect(); clearTimeout(timer); arrived(); };
+function expectOnStage(name) {
+  const shown = () => document.querySelector("#position .name")?.textContent ?? "";
+  const before = shown();
+  const done = () => { observer.disconnect(); clearTimeout(timer); arrived(); };
+  // Other answers redraw the stage, too: only these pictures' name counts.
+  const settle = () => { if (shown() && (shown() === name || shown() !== before)) done(); };
   const observer = window.dom.observe(document.getElementById("position"), settle);
-  const timer = setTimeout(settle, 5000);  // the same pictures again change nothing on the stage
+  const timer = setTimeout(done, 15000);  // the same pictures again change nothing on the stage
 }
 
 async function send(files) {
@@ -42,7 +46,7 @@ async function send(files) {
   face.classList.remove("sending");
   say(refused.length ? `Not uploaded: ${refused.join("; ")}` : "");
   if (!sent.length) return arrived();
-  expectOnStage();
+  expectOnStage(sent[0].name);
   trigger("upload", { files: sent });
 }
 
