@@ -1,6 +1,6 @@
 // The batch's table on the Detect tab: click, sort, keep one's place. Runs as gr.HTML's js_on_load
 // with `element` and `trigger`. The table is drawn anew at each answer; what is chosen here stays.
-const { observe, read, remember } = window.dom;
+const { read, remember } = window.dom;
 const rows = () => [...element.querySelectorAll("tr[data-index]")];
 const block = element.closest("#listing") ?? element;
 let order = null;
@@ -109,5 +109,6 @@ function bringIntoView(scroller, row) {
   if (box.left < list.left) scroller.scrollLeft -= list.left - box.left;
   else if (box.right > list.right) scroller.scrollLeft += box.right - list.right;
 }
-observe(element, settle);
+// At once, before it is painted: a table in the wrong order is never seen.
+new MutationObserver(settle).observe(element, { childList: true, subtree: true });
 settle();

@@ -253,7 +253,7 @@ def test_a_header_sorts_its_own_table_in_both_tabs(open_page, picture):
     header.click()
     page.wait_for_function(f"before => {overview} !== before", arg=before)
     page.click("#tabs button[role=tab]:has-text('Detect')")
-    page.click("#listing [data-sort='0']")
+    page.click("#listing [data-sort='1']")
     page.wait_for_function(f"{_ROWS} === '1,0'")
 
 
