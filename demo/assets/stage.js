@@ -81,11 +81,13 @@ function move(event) {
 let open = false;
 function unfold() {
   const details = $("#verdict details");
-  if (!details || details.dataset.kept) return;
-  details.dataset.kept = "yes";
-  details.open = open;
-  details.addEventListener("toggle", () => { if (details.isConnected) open = details.open; });
+  if (open && details && !details.open) details.open = true;
 }
 
 const stage = $("#stage");
-if (stage) observe(stage, () => { name(); nameButtons(); handle(); unfold(); });
+if (stage) {
+  observe(stage, () => { name(); nameButtons(); handle(); unfold(); });
+  stage.addEventListener("toggle", (event) => {
+    if (event.target.closest("#verdict")) open = event.target.open;
+  }, true);
+}

@@ -341,7 +341,7 @@ def test_a_batch_is_judged_without_scrolling(open_page, picture):
     page.set_viewport_size({"width": 390, "height": 844})
     assert sideways(page) <= 0
     tops = [page.locator(f"#listing tr[data-index='{n}']").bounding_box()["y"] for n in (0, 1)]
-    assert tops[0] == tops[1]  # a strip under the picture
+    assert abs(tops[0] - tops[1]) < 2  # a strip under the picture
     assert page.locator("#listing").bounding_box()["y"] > page.evaluate(_BOTTOM, "viewer") - 2
 
 
