@@ -87,7 +87,10 @@ function unfold() {
 const stage = $("#stage");
 if (stage) {
   observe(stage, () => { name(); nameButtons(); handle(); unfold(); });
-  stage.addEventListener("toggle", (event) => {
-    if (event.target.closest("#verdict")) open = event.target.open;
+  // What a person chose counts: the next answer folds them without having been asked to.
+  stage.addEventListener("click", (event) => {
+    const summary = event.target.closest("#verdict summary");
+    if (summary) open = !summary.parentElement.open;
   }, true);
+  stage.addEventListener("toggle", unfold, true);
 }
