@@ -12,6 +12,17 @@ def start_drawing(page: Any) -> None:
     page.keyboard.press("b")
     page.wait_for_selector(LAYER)
     page.wait_for_function(f"document.querySelector('{LAYER} img').complete")
+    # The page scrolls to the picture: where it is counts once it stands still.
+    page.wait_for_function(
+        """selector => {
+          const top = document.querySelector(selector).getBoundingClientRect().top;
+          const still = window.layerTop === top;
+          window.layerTop = top;
+          return still;
+        }""",
+        arg=LAYER,
+        polling=250,
+    )
 
 
 def contained(box: dict, size: tuple[int, int]) -> tuple[float, float, float]:
