@@ -137,7 +137,7 @@ def test_charts_drawn_while_hidden_fit_and_colours_stay_after_show(open_page):
     page.wait_for_selector("#chart-tradeoff .scatterlayer")
     assert overlaps(page) == []
     # A number leads to another run: One run's charts are drawn before they are seen.
-    page.click("#bench-table td.measured button[data-patch*='mvtec-box']")
+    page.click("#bench-table button[data-patch*='mvtec-box']:text-is('Open')")
     wait_for(page, "() => location.search.includes('run=mvtec-box')")
     page.wait_for_selector("#chart-heat .heatmaplayer")
     wait_for(page, IN_VIEW, "#bench-run-choice")
