@@ -82,25 +82,3 @@ def spread_rows(grid: tuple[int, int], limit: int) -> Tensor:
     down = torch.arange((rows - 1) % step // 2, rows, step)
     across = torch.arange((columns - 1) % step // 2, columns, step)
     return (down[:, None] * columns + across[None]).flatten()
-
-
-def foreground(tokens: Tensor, grid: tuple[int, int]) -> Tensor | None:
-    """(L,) bool: the object's patches, told from the ground by the first principal component.
-
-    Source: AnomalyDINO (WACV 2025), whose object masks this follows; the ground is what fills the
-    picture's border. None where that gives no sane object: a side that holds less than a tenth or
-    more than nine tenths of the picture, or a border that does not lie on one side.
-    """
-    centred = (tokens - tokens.mean(dim=0)).double()
-    # A sign and a start of its own, so that the same call gives the same bits.
-    covariance = centred.T @ centred
-    component = torch.linalg.eigh(covariance).eigenvectors[:, -1]
-    high = (centred @ component) > 0
-    border = torch.ones(grid, dtype=torch.bool, device=tokens.device)
-    border[1:-1, 1:-1] = False
-    on_border = high[border.flatten()].double().mean()
-    if 0.2 < float(on_border) < 0.8:
-        return None
-    mask = ~high if on_border >= 0.5 else high
-    share = float(mask.double().mean())
-    return mask if 0.1 <= share <= 0.9 else None
