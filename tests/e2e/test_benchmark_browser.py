@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -81,12 +82,11 @@ def write_runs(runs: Path, data: Path) -> None:
     (runs / "broken" / "results.json").write_text("{")
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
-    """The page with runs, in the process of the other browser tests."""
+@contextmanager
+def page_with_runs(folder: Path, served) -> Iterator[str]:
+    """The address of a page with these runs, in the process of the other browser tests."""
     from tests.demo.stub import stub_services
 
-    folder = tmp_path_factory.mktemp("benchmark")
     write_pictures(folder / "data" / "box")
     write_runs(folder / "runs", folder / "data")
     services = stub_services(
@@ -95,6 +95,12 @@ def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
         data_roots=(folder / "data",),
     )
     with launched(services, [folder / "runs"]) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
+    with page_with_runs(tmp_path_factory.mktemp("benchmark"), served) as address:
         yield address
 
 

@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.demo.stub import stub_services
 from tests.e2e.browsing import PATIENCE, watched
-from tests.e2e.conftest import launched
 from tests.e2e.test_benchmark_browser import (
     click_cell,
     marker,
+    page_with_runs,
     shots,
     wait_for,
-    write_pictures,
-    write_runs,
 )
 from tests.e2e.test_browser import set_slider
 
@@ -27,15 +24,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("charts")
-    write_pictures(folder / "data" / "box")
-    write_runs(folder / "runs", folder / "data")
-    services = stub_services(
-        served.services.store.folder,
-        run_roots=(folder / "runs",),
-        data_roots=(folder / "data",),
-    )
-    with launched(services, [folder / "runs"]) as address:
+    with page_with_runs(tmp_path_factory.mktemp("charts"), served) as address:
         yield address
 
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.browsing import PATIENCE, watched
-from tests.e2e.conftest import launched
-from tests.e2e.test_benchmark_browser import write_pictures, write_runs
+from tests.e2e.test_benchmark_browser import page_with_runs
 
 pytestmark = pytest.mark.browser
 # What is not clicked yet, and why; this list may only become shorter.
@@ -113,17 +112,7 @@ def test_the_controls_of_detect(chromium, served, picture) -> None:
 
 @pytest.fixture(scope="module")
 def with_runs(tmp_path_factory: pytest.TempPathFactory, served) -> Iterator[str]:
-    from tests.demo.stub import stub_services
-
-    folder = tmp_path_factory.mktemp("controls")
-    write_pictures(folder / "data" / "box")
-    write_runs(folder / "runs", folder / "data")
-    services = stub_services(
-        served.services.store.folder,
-        run_roots=(folder / "runs",),
-        data_roots=(folder / "data",),
-    )
-    with launched(services, [folder / "runs"]) as address:
+    with page_with_runs(tmp_path_factory.mktemp("controls"), served) as address:
         yield address
 
 
