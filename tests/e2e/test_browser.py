@@ -58,6 +58,9 @@ def test_two_clicks_to_a_verdict_and_sliders_without_the_model(open_page, served
     assert "Ready" in page.inner_text("#verdict")
     detect(page)
     assert "Anomalous" in page.inner_text("#verdict")
+    # Without a list beside it the picture has the whole stage.
+    whole, ground = (page.locator(name).bounding_box() for name in ("#look", "#ground"))
+    assert ground == whole
     assert "F1-max" not in page.inner_text("#verdict")
     page.click("#verdict summary")
     assert "F1-max on synthetic parts" in page.inner_text("#verdict")
