@@ -131,6 +131,13 @@ class Services:
             raise InputError(messages.unknown_checkpoint(str(checkpoint_id)[:80], list(listed)))
         return listed[checkpoint_id]
 
+    @property
+    def annotation_store(self) -> AnnotationStore:
+        """Where annotations are kept. Raises InputError where this server keeps none."""
+        if self.annotations is None:
+            raise InputError(messages.NO_STORE)
+        return self.annotations
+
     def default_checkpoint(self) -> CheckpointInfo:
         """The one a page starts with: the configured one, else the first listed."""
         listed = self.catalogue()

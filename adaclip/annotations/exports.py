@@ -28,8 +28,8 @@ from adaclip.annotations.masks import box_of, png_of, rle_text
 from adaclip.annotations.record import Annotation, truth_of
 from adaclip.annotations.store import AnnotationStore
 from adaclip.annotations.tree import write_tree
-from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.storage.atomic import write_bytes
+from adaclip.errors import AdaClipError, InputError
+from adaclip.storage.atomic import cannot, write_bytes
 
 __all__ = ["FORMATS", "Export", "LeftOut", "export"]
 
@@ -129,10 +129,7 @@ def _zip(store: AnnotationStore, rows: list[Annotation], out: Path) -> Export:
                 archive.write(path, name, compress_type=zipfile.ZIP_STORED)
         partial.replace(out)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {out}: {error.strerror or error}; check the folder's permissions and "
-            "the free space on its disk"
-        ) from error
+        raise cannot("write", out, error) from error
     finally:
         partial.unlink(missing_ok=True)
     return Export(

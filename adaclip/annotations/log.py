@@ -25,7 +25,7 @@ from adaclip.annotations.reading import Contents, read_contents, read_lines, som
 from adaclip.annotations.record import Annotation
 from adaclip.annotations.view import AnnotationView
 from adaclip.errors import StoreError
-from adaclip.storage.atomic import sync_folder, write_bytes
+from adaclip.storage.atomic import cannot, sync_folder, write_bytes
 
 FILE_NAME, TORN_NAME = "annotations.csv", "torn.txt"
 BACKUPS = "backups"
@@ -95,7 +95,7 @@ class AnnotationLog:
                     "seconds; close the other one, or try again"
                 ) from error
             except (OSError, NotImplementedError) as error:
-                raise _cannot("write", self.path, error) from error
+                raise cannot("write", self.path, error) from error
             try:
                 yield
             finally:
@@ -114,7 +114,7 @@ class AnnotationLog:
         try:
             self._write(b"".join(map(encode, events)))
         except OSError as error:
-            raise _cannot("write", self.path, error) from error
+            raise cannot("write", self.path, error) from error
         for event in events:
             self.view.apply(event)
         self._lines += len(events)
@@ -132,7 +132,7 @@ class AnnotationLog:
                 backup = self._stamped("annotations")
                 write_bytes(backup, self.path.read_bytes())
         except OSError as error:
-            raise _cannot("copy", self.path, error) from error
+            raise cannot("copy", self.path, error) from error
         write_bytes(self.path, HEADER_LINE + b"".join(map(encode, events)))
         self._reload()
         return backup
@@ -147,7 +147,7 @@ class AnnotationLog:
                     self._take(Contents(events=[]), b"", None)
                 return
             except OSError as error:
-                raise _cannot("read", self.path, error) from error
+                raise cannot("read", self.path, error) from error
             fingerprint = _fingerprint_of(facts)
             if fingerprint == self._fingerprint:
                 return
@@ -170,7 +170,7 @@ class AnnotationLog:
                 file.seek(start)
                 data = file.read()
         except OSError as error:
-            raise _cannot("read", self.path, error) from error
+            raise cannot("read", self.path, error) from error
         known, new = data[: self._offset - start], data[self._offset - start :]
         if known != self._tail or (
             not new and fingerprint[1] == (self._fingerprint or fingerprint)[1]
@@ -192,7 +192,7 @@ class AnnotationLog:
                 fingerprint = _fingerprint_of(os.fstat(file.fileno()))
                 data = file.read()
         except OSError as error:
-            raise _cannot("read", self.path, error) from error
+            raise cannot("read", self.path, error) from error
         contents = read_contents(data, self.path)
         if contents.form == "resaved" or contents.edited:
             self._refused = (fingerprint, self._refusal(contents))
@@ -325,11 +325,3 @@ def _write_all(descriptor: int, data: bytes, write: Callable[[int, bytes], int] 
 
 def _fingerprint_of(facts: os.stat_result) -> Fingerprint:
     return facts.st_ino, facts.st_size, facts.st_mtime_ns
-
-
-def _cannot(what: str, path: Path, error: Exception) -> StoreError:
-    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return StoreError(
-        f"cannot {what} {path}: {reason}; check the folder's permissions and the free space on "
-        "its disk"
-    )

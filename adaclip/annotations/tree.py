@@ -30,8 +30,8 @@ from adaclip.annotations.labels import (
 from adaclip.annotations.masks import png_of
 from adaclip.annotations.pictures import NOT_FOUND, PictureFinder
 from adaclip.annotations.store import AnnotationStore
-from adaclip.errors import AdaClipError, InputError, StoreError
-from adaclip.storage.atomic import sync_folder
+from adaclip.errors import AdaClipError, InputError
+from adaclip.storage.atomic import cannot, sync_folder
 
 ROWS, ABOUT = "annotations.jsonl", "about.json"
 
@@ -76,10 +76,7 @@ def write_tree(
         os.replace(partial, out)
         sync_folder(out.parent)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {out}: {error.strerror or error}; check the folder's permissions and "
-            "the free space on its disk"
-        ) from error
+        raise cannot("write", out, error) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return counts, missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -21,21 +22,21 @@ from adaclip.detecting.device import Device
 from adaclip.types import Detection
 
 
-class Comparing:
+class Comparing(ABC):
     """The part of a `Detector` that compares; it keeps no state either."""
 
     _owner: Device
 
     @property
+    @abstractmethod
     def features_id(self) -> str:
         """What features are of: those of two detectors compare where this is the same."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stream_features(
         self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None
     ) -> Iterator[Features]:
         """Yield what each image is compared by, in order."""
-        raise NotImplementedError
 
     def features(
         self, images: Iterable[np.ndarray], class_name: str, *, batch_size: int | None = None

@@ -7,6 +7,7 @@ this module loads no torch.
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class FeatureCache:
         return [self._known[key] for key in keys]
 
 
-class Protocol:
+class Protocol(ABC):
     """How the images of a class are judged.
 
     Attributes:
@@ -76,9 +77,9 @@ class Protocol:
         """What else has to be the same for a run to be resumed."""
         return {"comparison": self.name}
 
+    @abstractmethod
     def judge(self, class_name: str, images: Sequence[np.ndarray], prompt: str) -> list[Detection]:
         """The detections of images of a class, in order. Raises AdaClipError."""
-        raise NotImplementedError
 
 
 @dataclass

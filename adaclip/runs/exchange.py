@@ -32,7 +32,7 @@ from adaclip.runs.records import (
 )
 from adaclip.runs.results import IMAGES, LARGEST_MAP, RESULTS, Run, parse_results
 from adaclip.runs.rows import is_map_file, read_table
-from adaclip.storage.atomic import write_bytes
+from adaclip.storage.atomic import cannot, write_bytes
 from adaclip.types import Threshold
 
 _LARGEST = 4 * 1024**3
@@ -64,10 +64,7 @@ def export_run(run: Run, target: Path) -> Path:
                     archive.write(run.folder / name, f"{run.id}/{name}")
         partial.replace(target)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {target}: {error.strerror or error}; check the folder's permissions "
-            "and the free space on its disk"
-        ) from error
+        raise cannot("write", target, error) from error
     finally:
         partial.unlink(missing_ok=True)
     return target

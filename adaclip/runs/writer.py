@@ -18,7 +18,7 @@ from adaclip.errors import StoreError
 from adaclip.runs.records import RunResults
 from adaclip.runs.results import IMAGES, MAPS, RESULTS, WORK, load_arrays, read_run
 from adaclip.runs.rows import Row, complete_part, decode, encode, header_line
-from adaclip.storage.atomic import sync_folder, write_bytes
+from adaclip.storage.atomic import cannot, sync_folder, write_bytes
 
 _LOCK = ".lock"
 
@@ -52,7 +52,7 @@ class RunWriter:
                 f"{folder} is being written by another process; wait for it"
             ) from error
         except OSError as error:
-            raise _cannot(folder, error) from error
+            raise cannot("write", folder, error) from error
         try:
             if (folder / RESULTS).is_file():
                 self._resume(header, resume)
@@ -94,7 +94,7 @@ class RunWriter:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise _cannot(path, error) from error
+            raise cannot("write", path, error) from error
         self._rows |= {row.rel_path: row for row in rows}
 
     def save_map(self, index: int, arrays: Mapping[str, np.ndarray]) -> None:
@@ -145,7 +145,7 @@ class RunWriter:
             self.folder.mkdir(parents=True, exist_ok=True)
             strangers = [path.name for path in self.folder.iterdir() if path.name != _LOCK]
         except OSError as error:
-            raise _cannot(self.folder, error) from error
+            raise cannot("write", self.folder, error) from error
         if strangers and RESULTS not in strangers:
             raise StoreError(
                 f"{self.folder} holds other things ({strangers[0]}); name a new folder for the run"
@@ -185,7 +185,7 @@ class RunWriter:
         try:
             data = complete_part(path.read_bytes()) or header_line()
         except OSError as error:
-            raise _cannot(path, error) from error
+            raise cannot("write", path, error) from error
         write_bytes(path, data)
         self._rows = {row.rel_path: row for row in decode(data, path)}
 
@@ -198,7 +198,7 @@ class RunWriter:
                 path.rename(maps / path.name)
             sync_folder(maps)
         except OSError as error:
-            raise _cannot(maps, error) from error
+            raise cannot("write", maps, error) from error
 
     def _write_results(self, results: RunResults) -> None:
         text = json.dumps(results.to_json(), indent=1, ensure_ascii=True, allow_nan=False)
@@ -208,10 +208,3 @@ class RunWriter:
         name = f"{index:06d}.npz"
         work = self.folder / WORK / name
         return work if work.is_file() else self.folder / MAPS / name
-
-
-def _cannot(path: Path, error: OSError) -> StoreError:
-    return StoreError(
-        f"cannot write {path}: {error.strerror or error}; check the folder's permissions and the "
-        "free space on its disk"
-    )

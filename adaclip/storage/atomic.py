@@ -35,10 +35,16 @@ def write_bytes(path: str | Path, data: bytes, *, sync_entry: bool = True) -> No
         if sync_entry:
             sync_folder(path.parent)
     except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error.strerror or error}; check the folder's permissions "
-            "and the free space on its disk"
-        ) from error
+        raise cannot("write", path, error) from error
+
+
+def cannot(what: str, path: str | Path, error: Exception) -> StoreError:
+    """The error of a file that cannot be read, written or copied, with what to look at."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return StoreError(
+        f"cannot {what} {path}: {reason}; check the folder's permissions and the free space on "
+        "its disk"
+    )
 
 
 def write_text(path: str | Path, text: str) -> None:

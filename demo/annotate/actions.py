@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 
 from adaclip.annotations.queue import ALL, NEEDS_SECOND_RUN, QueueItem
-from adaclip.annotations.store import AnnotationStore
 from adaclip.errors import AdaClipError, InputError
 from demo.annotate import sources as annotate_sources
 from demo.annotate import table as annotate_table
@@ -24,7 +23,6 @@ from demo.annotate.sheet import hint
 from demo.annotate.sources import Pictures, Source
 from demo.batch import Stopwatch
 from demo.flag import flagging
-from demo.flag import words as flag_words
 from demo.flag.bar import (
     hidden,
     region_html,
@@ -47,12 +45,6 @@ class ReviewActions:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reviews = Reviews()
-
-    @property
-    def _store(self) -> AnnotationStore:
-        if self._services.annotations is None:
-            raise InputError(flag_words.NO_STORE)
-        return self._services.annotations
 
     # What can be reviewed.
 
@@ -129,7 +121,7 @@ class ReviewActions:
             assert isinstance(pictures, Pictures)
         else:
             pictures = self._pictures(source, batch_key, other_id, settings, judging)
-        review = Review(self._store, pictures, settings, name)
+        review = Review(self._services.annotation_store, pictures, settings, name)
         key = self._reviews.add(review)
         running = {"start": gr.Button(visible=True), "stop": gr.Button(visible=False)}
         batch = self._services.store.get(batch_key)
@@ -231,7 +223,7 @@ class ReviewActions:
         """The name may be changed in the middle: the queue is then that person's."""
         if name != review.annotator:
             review.annotator = name
-            review.judged = judged_by(self._store.current(), name)
+            review.judged = judged_by(self._services.annotation_store.current(), name)
 
     # What is shown.
 
@@ -275,12 +267,12 @@ class ReviewActions:
         """Blind until judged: by this person, in whichever queue or page."""
         if not review.settings.blind:
             return False
-        return flagging.mine(self._store, subject, review.annotator) is None
+        return flagging.mine(self._services.annotation_store, subject, review.annotator) is None
 
     def _filters(self, review: Review) -> Screen:
         """What the pictures of this queue can be filtered by."""
         items: Sequence[QueueItem] = review.pictures.items
-        people = annotate_table.people(self._store.current())
+        people = annotate_table.people(self._services.annotation_store.current())
         values = {
             "dataset": sorted({item.dataset for item in items}),
             "class_name": sorted({item.class_name for item in items}),

@@ -35,17 +35,11 @@ class AgreementActions:
     def __init__(self, services: Services, pictures: AnnotationPictures) -> None:
         self._services, self._pictures = services, pictures
 
-    @property
-    def _store(self) -> AnnotationStore:
-        if self._services.annotations is None:
-            raise InputError(flag_words.NO_STORE)
-        return self._services.annotations
-
     def load(self, dispute: str = "") -> Screen:
         """Agreement of each pair of people, and the disputed pictures; `dispute` is open."""
-        current = self._store.current()
+        current = self._services.annotation_store.current()
         return {
-            "agreement": agreement_html(current, self._store),
+            "agreement": agreement_html(current, self._services.annotation_store),
             "disagreements": disagreements_html(agreement.disagreements(current), dispute),
         }
 
@@ -71,7 +65,7 @@ class AgreementActions:
         found = self._find(event_id)
         before = found.settlement
         settle(
-            self._store,
+            self._services.annotation_store,
             found.annotations,
             truth,
             annotator=name,
@@ -88,13 +82,13 @@ class AgreementActions:
             raise InputError(words.NOT_SETTLED)
         if settled.annotator != name:
             raise InputError(words.NOT_YOUR_SETTLEMENT.format(name=settled.annotator))
-        self._store.undo(settled.event_id, annotator=name)
+        self._services.annotation_store.undo(settled.event_id, annotator=name)
         return self.open(event_id, annotate_view.note(words.UNSETTLED))
 
     def _find(self, event_id: Any) -> Disagreement:
         """The disputed picture that an annotation is of. Raises InputError."""
-        event = self._store.get(event_id) if isinstance(event_id, str) else None
-        for found in agreement.disagreements(self._store.current()):
+        event = self._services.annotation_store.get(event_id) if isinstance(event_id, str) else None
+        for found in agreement.disagreements(self._services.annotation_store.current()):
             if event is not None and item_of(event) == (found.pixel_sha256, found.class_name):
                 return found
         raise InputError(words.NO_LONGER_DISPUTED)

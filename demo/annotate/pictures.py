@@ -19,12 +19,11 @@ from markupsafe import Markup
 from PIL import Image
 
 from adaclip.annotations.pictures import PictureFinder
-from adaclip.annotations.store import Annotation, AnnotationStore
+from adaclip.annotations.store import Annotation
 from adaclip.errors import AdaClipError, InputError
 from adaclip.runs import list_runs
 from demo.annotate import words
 from demo.batch import BoundedCache
-from demo.flag import words as flag_words
 from demo.page import messages
 from demo.page.guard import logged
 from demo.page.templates import render
@@ -43,12 +42,6 @@ class AnnotationPictures:
         self._services = services
         self._thumbs: BoundedCache[str, str] = BoundedCache(_CACHE_BYTES, len)
 
-    @property
-    def _store(self) -> AnnotationStore:
-        if self._services.annotations is None:
-            raise InputError(flag_words.NO_STORE)
-        return self._services.annotations
-
     def roots(self) -> list[Path]:
         """Folders in which pictures may lie: all that this server may show, each once."""
         services = self._services
@@ -62,7 +55,7 @@ class AnnotationPictures:
 
     def finder(self) -> PictureFinder:
         """What finds pictures in the folders as they are now."""
-        return PictureFinder(self._store, self.roots())
+        return PictureFinder(self._services.annotation_store, self.roots())
 
     def pixels(self, row: Annotation, finder: PictureFinder | None = None) -> np.ndarray:
         """(H, W, 3) uint8 RGB of an annotation's picture. Raises InputError that says why not."""
@@ -70,7 +63,7 @@ class AnnotationPictures:
         found = finder.read([row])
         if found is not None:
             return found
-        if self._store.has_image(row.pixel_sha256):
+        if self._services.annotation_store.has_image(row.pixel_sha256):
             raise InputError(words.KEPT_DAMAGED)
         if any(True for _ in finder.places(row)):
             raise InputError(words.changed_picture(row.rel_path))
@@ -85,7 +78,7 @@ class AnnotationPictures:
         regions = []
         for row in rows:
             try:
-                mask = self._store.mask(row)
+                mask = self._services.annotation_store.mask(row)
             except AdaClipError:
                 continue  # `annotations check` reports a damaged mask
             if mask is not None and mask.any():
@@ -109,7 +102,9 @@ class AnnotationPictures:
 
     def _thumb(self, event_id: Any, finder: Callable[[], PictureFinder]) -> dict[str, str]:
         try:
-            row = self._store.get(event_id) if isinstance(event_id, str) else None
+            row = (
+                self._services.annotation_store.get(event_id) if isinstance(event_id, str) else None
+            )
             if row is None:
                 raise InputError(words.UNKNOWN_ROW)
             known = self._thumbs.get(row.pixel_sha256)

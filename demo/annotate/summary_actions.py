@@ -12,13 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from adaclip.annotations.store import AnnotationStore
-from adaclip.errors import InputError
 from demo.annotate import charts as annotate_charts
 from demo.annotate import sums as annotate_sums
 from demo.annotate import view as annotate_view
 from demo.annotate.pictures import AnnotationPictures
-from demo.flag import words as flag_words
 from demo.services import Services
 
 Screen = dict[str, Any]
@@ -34,15 +31,9 @@ class SummaryActions:
         self._services, self._pictures = services, pictures
         self._suggested = (-1, "")  # the store's revision, and what follows from it
 
-    @property
-    def _store(self) -> AnnotationStore:
-        if self._services.annotations is None:
-            raise InputError(flag_words.NO_STORE)
-        return self._services.annotations
-
     def charts(self) -> Screen:
         """What was said, counted."""
-        current = self._store.current()
+        current = self._services.annotation_store.current()
         return {
             "totals": annotate_view.tally_html(current),
             "class_chart": annotate_charts.per_class(current),
@@ -54,13 +45,13 @@ class SummaryActions:
     def trainable(self, *, benchmark_too: bool = False) -> Screen:
         """How many reviewed pictures can be trained on, and why the others cannot."""
         found = annotate_sums.trainable_html(
-            self._store, self._pictures.roots(), benchmark_too=benchmark_too
+            self._services.annotation_store, self._pictures.roots(), benchmark_too=benchmark_too
         )
         return {"trainable": found}
 
     def thresholds(self) -> Screen:
         """What the labels say of the thresholds."""
-        store = self._store
+        store = self._services.annotation_store
         if self._suggested[0] != store.revision:
             self._suggested = (store.revision, annotate_sums.suggestions_html(store.current()))
         return {"suggestions": self._suggested[1]}
@@ -72,7 +63,7 @@ class SummaryActions:
         folder.mkdir(parents=True, mode=0o700)
         try:
             path, status = annotate_sums.write_export(
-                self._store,
+                self._services.annotation_store,
                 kind,
                 folder,
                 data_roots=self._pictures.roots(),

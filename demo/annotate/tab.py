@@ -60,7 +60,7 @@ def build(services: Services) -> AnnotateTab:
         "person": gr.Textbox(visible="hidden", elem_id="annotate-person"),
     }
     if services.annotations is None:
-        html(f'<p class="notice warn">{flag_words.NO_STORE}</p>')
+        html(f'<p class="notice warn">{messages.NO_STORE}</p>')
     out_of_sight = hidden_parts()
     with gr.Tabs(elem_id="annotate-tabs") as tabs:
         with gr.Tab("Review", id="review"), gr.Row(elem_id="review"):

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from adaclip.annotations.queue import ALL
-from adaclip.annotations.store import Annotation, AnnotationStore
+from adaclip.annotations.store import Annotation
 from adaclip.errors import InputError
 from demo.annotate import table as annotate_table
 from demo.annotate import view as annotate_view
@@ -30,15 +30,9 @@ class TableActions:
     def __init__(self, services: Services, pictures: AnnotationPictures) -> None:
         self._services, self._pictures = services, pictures
 
-    @property
-    def _store(self) -> AnnotationStore:
-        if self._services.annotations is None:
-            raise InputError(flag_words.NO_STORE)
-        return self._services.annotations
-
     def search(self, search: Search, event_id: str = "") -> Screen:
         """One page of what matches; a page that is not there becomes the nearest."""
-        current = self._store.current()
+        current = self._services.annotation_store.current()
         rows = annotate_table.found(current, search)
         count = annotate_table.pages(len(rows))
         page = min(max(search.page, 0), count - 1)
@@ -53,12 +47,12 @@ class TableActions:
 
     def select(self, event_id: Any, search: Search) -> Screen:
         """Open a row beside the table."""
-        row = annotate_table.selected_row(self._store, event_id)
+        row = annotate_table.selected_row(self._services.annotation_store, event_id)
         return {**self._panel(row), **self.search(search, row.event_id)}
 
     def show_all_of(self, event_id: Any) -> Screen:
         """A picture's annotations by everybody, in the table, with one of them open."""
-        row = annotate_table.selected_row(self._store, event_id)
+        row = annotate_table.selected_row(self._services.annotation_store, event_id)
         found = Search(text=row.rel_path)
         everybody = dict.fromkeys(("find_verdict", "find_reason"), ALL)
         screen = {**self.select(row.event_id, found), "search": found.text, **everybody}
@@ -78,7 +72,7 @@ class TableActions:
     ) -> Screen:
         """Another verdict, reason or comment for the selected row."""
         row = annotate_table.edited(
-            self._store,
+            self._services.annotation_store,
             event_id,
             annotator=person,
             verdict=verdict,
@@ -90,8 +84,10 @@ class TableActions:
 
     def retract(self, event_id: str, person: Any, changes: Any, search: Search) -> Screen:
         """Take the selected row back."""
-        row = annotate_table.selected_row(self._store, event_id)
-        change = annotate_table.retracted(self._store, event_id, annotator=person)
+        row = annotate_table.selected_row(self._services.annotation_store, event_id)
+        change = annotate_table.retracted(
+            self._services.annotation_store, event_id, annotator=person
+        )
         text = words.retracted(_said(row), row.rel_path)
         closed = {"event": "", "row_panel": gr.Column(visible=False)}
         status = self._changed(text, [*changes, change.event_id])
@@ -101,7 +97,7 @@ class TableActions:
         """Take the last change made on this page back; what was there before counts again."""
         if not changes:
             raise InputError(words.NOTHING_TO_UNDO)
-        row = annotate_table.undone(self._store, changes[-1], annotator=person)
+        row = annotate_table.undone(self._services.annotation_store, changes[-1], annotator=person)
         status = self._changed(words.undone(_said(row), row.rel_path), changes[:-1])
         return {**self._panel(row), **status, **self.search(search, row.event_id)}
 
@@ -125,7 +121,7 @@ class TableActions:
         }
 
     def _people(self) -> list[tuple[str, str]]:
-        names = annotate_table.people(self._store.current())
+        names = annotate_table.people(self._services.annotation_store.current())
         return [("Anybody", ALL), *((name, name) for name in names)]
 
 

@@ -130,12 +130,11 @@ def said_after(
 
 def store_flag(services: Services, subject: Subject, data: Any, *, policy: str = "") -> Stored:
     """Check and store what a bar sent; durable when it returns. Raises AdaClipError."""
-    if services.annotations is None:
-        raise InputError(flag_words.NO_STORE)
+    store = services.annotation_store
     flag = flagging.flag_of(data)
     session = data.get("page")
     return flagging.save(
-        services.annotations,
+        store,
         subject,
         flag,
         session_id=session[:40] if isinstance(session, str) else "",
@@ -161,13 +160,12 @@ def take_back(services: Services, data: Any, event_id: str | None = None) -> Ann
 
     Raises AdaClipError.
     """
-    if services.annotations is None:
-        raise InputError(flag_words.NO_STORE)
+    store = services.annotation_store
     if not isinstance(data, dict):
         raise InputError(flag_words.UNREADABLE_FLAG)
     name = flagging.checked_name(data.get("annotator"))
     named = str(data.get("event", ""))[:80] if event_id is None else event_id
-    return services.annotations.undo(named, annotator=name)
+    return store.undo(named, annotator=name)
 
 
 def undone_line(after: Annotation) -> str:

@@ -65,12 +65,6 @@ PREDICTED = {"OK": "Normal", "REVIEW": "Review", "ANOM": "Anomalous", "": "not j
 MAX_COMMENT, MAX_NAME = record.MAX_COMMENT, record.MAX_NAME
 
 
-NO_STORE = (
-    "Annotations cannot be stored on this server, so there is nothing to review. "
-    "The reason is in the server's log."
-)
-
-
 NO_NAME = "Write your name (or initials) first: every annotation says whose it is."
 
 

@@ -222,3 +222,8 @@ KEYS = (
     ("Esc", "cancel, close"),
     ("?", "this help"),
 )
+
+NO_STORE = (
+    "Annotations cannot be stored on this server, so there is nothing to review. "
+    "The reason is in the server's log."
+)
